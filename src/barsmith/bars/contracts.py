@@ -1,0 +1,97 @@
+"""Whose bars these are: the symbol column against the symbol asked for, and the contracts in the order of time."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import polars as pl
+
+from barsmith.bars.minutes import moment
+from barsmith.bars.quality import NAMED, bar_name, others
+from barsmith.errors import DataError
+
+MONTHS = "FGHJKMNQUVXZ"
+
+
+def contract_names(frame: pl.DataFrame, symbol: str, where: str) -> pl.Series | None:
+    """The contract of each bar, or None where the source does not name any.
+
+    A column that says the root (`MES`, or a vendor's continuous `MES=F`, `MES1!`, `MES.v.0`) says nothing more; exchange names
+    (`MESU5`, `MESU2025`, `MES 09-25`) are contracts; a column `contract` may also hold expiries (`202509`).
+    Raises DataError `bars/symbol` for another root or none, `bars/several-contracts` for calendar spreads.
+    """
+    named = None
+    for column in ("symbol", "contract"):
+        if column in frame.columns:
+            named = _checked(frame[column], symbol.strip().upper(), column, where) if named is None or column == "contract" else named
+    return named
+
+
+def _checked(column: pl.Series, root: str, what: str, where: str) -> pl.Series | None:
+    if column.dtype != pl.String:
+        column = column.cast(pl.String, strict=False)
+    column = column.alias("contract")
+    kinds = {name: _kind(name, root, what) for name in column.unique(maintain_order=True)}
+    for name, kind in kinds.items():
+        if not kind:
+            rows = column.is_null().arg_true() if name is None else (column == name).arg_true()
+            raise DataError(
+                "bars/symbol",
+                expected=f"bars of {root} or of its contracts, as {root}U5",
+                came=f"{bar_name(int(rows[0]))} of {name!r}{others(rows.to_numpy())}",
+                do="choose the other symbol, or a file of one market",
+                where=where,
+            )
+    spreads = sorted(name for name, kind in kinds.items() if kind == "spread")
+    if spreads:
+        raise several(f"{len(kinds)} instruments with calendar spreads such as {spreads[0]}", where)
+    if len(set(kinds.values())) > 1:
+        names = ", ".join(sorted(kinds)[:NAMED])
+        raise DataError(
+            "bars/symbol",
+            expected=f"{root} on every bar, or a contract on every bar",
+            came=names,
+            do="name each bar's contract",
+            where=where,
+        )
+    if set(kinds.values()) != {"contract"}:
+        return None
+    plain = {name: name.strip() for name in kinds if name != name.strip()}
+    return column.replace(plain) if plain else column
+
+
+def _kind(name: str | None, root: str, what: str) -> str:
+    text, stem = (name or "").strip().upper(), re.escape(root)
+    outright = rf"{stem}(?:[{MONTHS}](?:\d{{1,2}}|\d{{4}})| \d\d-\d\d)"
+    if re.fullmatch(rf"[@/]?{stem}(?:=F|\d?!|[.][CNV][.]\d+|#)?", text):
+        return "root"
+    if re.fullmatch(outright, text) or (what == "contract" and re.fullmatch(r"\d{1,8}", text)):
+        return "contract"
+    return "spread" if re.fullmatch(rf"{outright}(?:-{outright})+|{stem}:.*", text) else ""
+
+
+def refuse_overlap(time: np.ndarray, names: pl.Series, where: str) -> None:
+    """Raises DataError `bars/several-contracts` unless each contract's bars end before the next one's begin."""
+    different = names.unique(maintain_order=True)
+    if len(different) < 2:
+        return
+    codes = names.cast(pl.Enum(different)).to_physical().to_numpy()
+    order = np.argsort(time, kind="stable")
+    codes, time = codes[order], time[order]
+    changed = np.flatnonzero(np.diff(codes))
+    same_minute = changed[time[changed] == time[changed + 1]]
+    if len(same_minute) or len(changed) >= len(different):
+        at = int((same_minute if len(same_minute) else changed)[0])
+        pair = f"{different[int(codes[at])]} and {different[int(codes[at + 1])]} around {moment(int(time[at])):%Y-%m-%d %H:%M} UTC"
+        raise several(f"{len(different)} contracts side by side, {pair}", where)
+
+
+def several(came: str, where: str) -> DataError:
+    return DataError(
+        "bars/several-contracts",
+        expected="one contract after the other, none overlapping",
+        came=came,
+        do="keep the front contract's bars alone: choose at each session's open the contract of the largest volume in the session before",
+        where=where,
+    )

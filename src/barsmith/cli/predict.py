@@ -1,0 +1,84 @@
+"""`barsmith predict`: signals for a file of raw bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barsmith.cli.bars_file import bars_for, load_bundle, warnings_of
+from barsmith.cli.options import BarsFile, BundleFolder, Force, Modules, OnBadRows, Repair, Timestamps, Timezone, Workspace
+from barsmith.cli.printing import Report
+from barsmith.errors import UsageError
+
+MADE_BY = "barsmith predict"
+
+
+def predict(
+    bundle: BundleFolder,
+    bars: BarsFile,
+    out: Annotated[Path, typer.Option("--out", "--output", metavar="FILE", help="The Parquet file to write.")],
+    timezone: Timezone = None,
+    timestamps: Timestamps = None,
+    on_bad_rows: OnBadRows = None,
+    repair: Repair = False,
+    modules: Modules = None,
+    force: Force = False,
+    workspace: Workspace = Path("."),
+) -> Report:
+    """Signals for a file of raw bars: one row for each finished base bar."""
+    from barsmith.artifacts import write_parquet
+
+    refuse_output(out, bars, force)
+    loaded = load_bundle(bundle, workspace, modules)
+    raw = bars_for(loaded, bars, timezone=timezone, timestamps=timestamps, on_bad_rows=on_bad_rows, repair=repair)
+    signals = loaded.predict(raw.frame)
+    about = {"made_by": MADE_BY, "bundle": loaded.record.digest, "bars_sha256": raw.quality.sha256}
+    write_parquet(out, signals, symbol=loaded.symbol, about=about)
+    counts = {name: int((signals["signal"] == value).sum()) for name, value in (("short", -1), ("neutral", 0), ("long", 1))}
+    counts["warming_up"] = signals["signal"].null_count()
+    found = {"bundle": str(bundle), "bars": str(bars), "out": str(out), "symbol": loaded.symbol, "rows": len(signals), "signals": counts}
+    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    return Report(
+        found | {"warnings": warnings_of(raw), "notes": list(loaded.notes)}, [f"{len(signals):,} base bars: {told}", f"written to {out}"]
+    )
+
+
+def refuse_output(out: Path, bars: Path, force: bool) -> None:
+    """Only an earlier output of this command is replaced unasked; the bars themselves never."""
+    if out.suffix.lower() not in (".parquet", ".pq"):
+        raise UsageError(
+            "cli/format", expected="a .parquet file to write", came=ascii(out.name)[:80], do="name it signals.parquet", where="--out"
+        )
+    if out.is_dir():
+        raise UsageError("cli/path", expected="a file to write", came="a folder", do="name a file in it", where=ascii(str(out)))
+    if out.exists() and bars.exists() and out.samefile(bars):
+        raise UsageError(
+            "cli/exists", expected="another file than the bars", came="the same", do="choose another --out", where=ascii(str(out))
+        )
+    if (out.exists() or out.is_symlink()) and not force and not is_ours(out):
+        raise UsageError(
+            "cli/exists",
+            expected="a free name, or an earlier output of predict",
+            came="another file",
+            do="choose another --out, or pass --force",
+            where=ascii(str(out)),
+        )
+
+
+def is_ours(out: Path) -> bool:
+    """Whether an earlier predict wrote the file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from barsmith.artifacts import parse_json
+    from barsmith.errors import IntegrityError
+
+    if out.is_symlink() or not out.is_file():
+        return False
+    try:
+        told = (pq.read_metadata(out).metadata or {}).get(b"barsmith")
+        return told is not None and parse_json(told, str(out))["about"].get("made_by") == MADE_BY
+    except (pa.ArrowException, OSError, IntegrityError, KeyError, TypeError, AttributeError):  # not a file of ours
+        return False

@@ -1,0 +1,27 @@
+"""`barsmith status`: how far a run has come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barsmith.cli.options import Workspace
+from barsmith.cli.printing import Report, Table
+
+
+def status(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A run of this workspace.")], workspace: Workspace = Path(".")
+) -> Report:
+    """How far a run has come, stage by stage."""
+    from barsmith.pipeline.api import status as state_of
+
+    state = state_of(workspace, run_id)
+    columns = ("name", "status", "seconds", "rows")
+    says: list[str | Table] = [f"{state['symbol']} run {state['run_id']}: {state['status']}, last change {state['updated']}"]
+    says.append(Table([{column: stage[column] for column in columns} for stage in state["stages"]]))
+    if state.get("error"):
+        error = state["error"]
+        says.append(f"stopped by {error.get('code', '')}: {error.get('came', '')}; {error.get('do', 'see its log')}")
+    return Report(state, says)

@@ -1,0 +1,338 @@
+"""What can be set in a run: every key, its default, its limits.
+
+The same keys stand in `config/pipeline.yaml`, in `--set section.key=value` and in `BARSMITH__SECTION__KEY`;
+`config_reading.py` brings the three together. A section is a value: equal settings have equal fingerprints, which
+is how a stage knows that nothing about it has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from barsmith.errors import UsageError, did_you_mean
+
+SCHEMA_VERSION = 1
+TIMEFRAMES = {"1m": 1, "5m": 5, "10m": 10, "15m": 15, "20m": 20, "25m": 25, "30m": 30, "45m": 45, "1h": 60, "4h": 240, "1d": 1440}
+"""Minutes of each rung of the ladder. `1d` is the session's bar."""
+CALENDARS = ("equity_index", "metals", "energy", "always")
+MAX_HORIZON = 1000
+SPLIT_KEYS = ("train_pct", "val_pct", "test_pct", "purge_bars", "embargo_bars")
+
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,11}")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+def shown(value: object) -> str:
+    """A value for a message: on one line, control characters escaped, never long."""
+    text = json.dumps(value, default=str) if not isinstance(value, str) else ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def wrong(code: str, expected: str, came: str, do: str, key: str = "") -> PydanticCustomError:
+    """What a validator raises; `config_reading` turns it into a UsageError. key: the dotted key at fault where the location does not say."""
+    words = {"expected": expected, "came": came, "do": do, "key": key}
+    return PydanticCustomError(code, "expected {expected}, came {came}; {do}", words)
+
+
+def safe_name(name: str, what: str, code: str = "config/name") -> str:
+    """`name` where it can be a folder's name on every system; else UsageError: names never become paths."""
+    if _SAFE_NAME.fullmatch(name) and not _RESERVED.fullmatch(name):
+        return name
+    raise UsageError(
+        code,
+        expected=f"a {what} of 1 to 64 letters, digits, dots, dashes or underscores that starts with a letter or digit",
+        came=shown(name),
+        do="choose another name",
+    )
+
+
+def timeframe_name(text: object) -> Any:
+    """`5min` is `5m`."""
+    return text[:-2] if isinstance(text, str) and re.fullmatch(r"[0-9]+min", text) else text
+
+
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _timeframe(value: object) -> object:
+    value = timeframe_name(value)
+    if isinstance(value, str) and value not in TIMEFRAMES:
+        raise wrong("config/timeframe", "one of " + ", ".join(TIMEFRAMES), shown(value), did_you_mean(value, TIMEFRAMES))
+    return value
+
+
+def _symbol(value: object) -> object:
+    if isinstance(value, str) and not _SYMBOL.fullmatch(value):
+        near = f"; did you mean {value.upper()}?" if _SYMBOL.fullmatch(value.upper()) else ""
+        raise wrong("config/symbol", "a contract's symbol in capital letters and digits, as MES", shown(value), "correct the symbol" + near)
+    return value
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or moment.second or moment.microsecond:
+        raise wrong("config/dates", "a whole minute with its zone, as 2026-03-12T06:00Z", shown(value), "write it so")
+    return moment.astimezone(UTC)
+
+
+Timeframe = Annotated[str, BeforeValidator(_timeframe)]
+Symbol = Annotated[str, BeforeValidator(_symbol)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Horizon = Annotated[int, Field(ge=1, le=MAX_HORIZON)]
+Multiple = Annotated[float, Field(gt=0, le=100)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Listed = BeforeValidator(_listed)
+Setting = int | float | str
+Values = Annotated[tuple[Setting, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list | tuple) else (value,))]
+Moments = Annotated[tuple[Moment, ...], Listed]
+Rolls = Annotated[
+    Annotated[Moments, Tag("times")] | Annotated[dict[Symbol, Moments], Tag("symbols")],
+    Discriminator(lambda value: "symbols" if isinstance(value, dict) else "times"),
+]
+"""Times for the run's one symbol, or for each symbol its own."""
+
+
+class Section(BaseModel):
+    """Frozen, strict, and refuses what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON: equal settings, equal fingerprints, on every machine."""
+        return hashlib.sha256(canonical(self.model_dump(mode="json")).encode()).hexdigest()
+
+
+def canonical(value: object) -> str:
+    """The one JSON text of a value: keys sorted, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+class IngestSettings(Section):
+    """How the raw file is read."""
+
+    timezone: str | None = None  # of naive stamps, as America/Chicago
+    timestamps: Literal["open", "close"] = "open"  # what a stamp marks
+    on_bad_rows: Literal["refuse", "quarantine"] = "refuse"
+    repair: bool = False  # widen a high or low that its own open or close crosses
+    allow_outside: bool = False  # follow a link out of data/raw
+
+
+class SessionSettings(Section):
+    """Which minutes of the day are kept."""
+
+    hours: Literal["ETH", "RTH", "all"] = "ETH"
+
+
+class FeatureSettings(Section):
+    """Which features are computed."""
+
+    modules: Annotated[tuple[str, ...], Listed] = ()  # the user's own files
+    params: dict[str, dict[str, Values]] = {}  # {rsi: {n: [14, 21]}}
+    drop: Annotated[tuple[str, ...], Listed] = ()
+
+
+class BarrierSettings(Section):
+    """Distances of the barriers in ATR."""
+
+    k_up: Multiple
+    k_down: Multiple
+
+
+class LabelSettings(Section):
+    """Overrides of the contract's barriers."""
+
+    k_up: Multiple | None = None
+    k_down: Multiple | None = None
+    max_bars: Horizon | None = None  # patience in base bars; None: the horizon itself
+
+
+class SplitSettings(Section):
+    """Shares of the rows in the order of time, and what is left out between them, in base bars."""
+
+    train_pct: Share = 0.70
+    val_pct: Share = 0.15
+    test_pct: Share = 0.15
+    purge_bars: Annotated[int, Field(ge=0, le=1_000_000)] = 60
+    embargo_bars: Annotated[int, Field(ge=0, le=10_000_000)] = 1440
+
+    @model_validator(mode="after")
+    def _shares_are_the_whole(self) -> SplitSettings:
+        total = self.train_pct + self.val_pct + self.test_pct
+        if abs(total - 1.0) > 1e-9:
+            came = f"{self.train_pct:g} + {self.val_pct:g} + {self.test_pct:g} = {total:g}"
+            raise wrong("config/splits", "train_pct + val_pct + test_pct = 1", came, "set all three")
+        return self
+
+
+class ScalingSettings(Section):
+    """Scaled features are clipped at plus and minus `clip` interquartile ranges."""
+
+    clip: Annotated[float, Field(gt=0, le=1000)] = 5.0
+
+
+class ValidationSettings(Section):
+    """What the checks of the data set refuse."""
+
+    max_correlation: Annotated[float, Field(gt=0, le=1)] = 0.95
+
+
+class AlarmLevels(Section):
+    """Scores above these are too good to be true. Source: honest scores on real 5m bars at horizon 20."""
+
+    auc_macro: Share = 0.68
+    auc_direction: Share = 0.56
+    accuracy_over_majority: Share = 0.05
+
+
+class VerdictSettings(Section):
+    """`default` holds everywhere except where `levels` names a timeframe and horizon, as `5m_h20`."""
+
+    default: AlarmLevels = AlarmLevels()
+    levels: dict[str, AlarmLevels] = {}
+
+    def at(self, timeframe: str, horizon: int) -> AlarmLevels:
+        return self.levels.get(f"{timeframe}_h{horizon}", self.default)
+
+
+class ModelSettings(Section):
+    """Files with the user's own models, beside those under `models/`."""
+
+    modules: Annotated[tuple[str, ...], Listed] = ()
+
+
+class ContractSettings(Section):
+    """A contract of the user's, or other numbers for a shipped one: what is left out there is the shipped number."""
+
+    tick: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    usd_per_point: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    fee_per_side_usd: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    slippage_ticks: Annotated[float, Field(ge=0, le=1e4)] | None = None  # a round trip
+    k_up: Multiple | None = None
+    k_down: Multiple | None = None
+    calendar: str | None = None
+    min_price: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    max_price: Annotated[float, Field(gt=0, le=1e9)] | None = None
+
+    @field_validator("calendar")
+    @classmethod
+    def _calendar_exists(cls, calendar: str | None) -> str | None:
+        if calendar is not None and calendar not in CALENDARS:
+            raise wrong("config/calendar", "one of " + ", ".join(CALENDARS), shown(calendar), did_you_mean(calendar, CALENDARS))
+        return calendar
+
+
+class Settings(Section):
+    """All settings of a run. Flat `train_pct val_pct test_pct purge_bars embargo_bars` mean those of `splits`."""
+
+    version: int = SCHEMA_VERSION
+    symbol: Symbol | None = None  # None: the one in data/raw
+    random_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 42
+    allow_batch_symbols: bool = False
+    base_timeframe: Timeframe = "5m"
+    timeframes: Annotated[tuple[Timeframe, ...], Listed] = tuple(TIMEFRAMES)
+    label_horizons: Annotated[tuple[Horizon, ...], Listed] = (5, 10, 15, 20)
+    rolls: Rolls = ()
+    ingest: IngestSettings = IngestSettings()
+    sessions: SessionSettings = SessionSettings()
+    features: FeatureSettings = FeatureSettings()
+    labels: LabelSettings = LabelSettings()
+    barriers: dict[Symbol, BarrierSettings] = {}
+    splits: SplitSettings = SplitSettings()
+    scaling: ScalingSettings = ScalingSettings()
+    validation: ValidationSettings = ValidationSettings()
+    verdict: VerdictSettings = VerdictSettings()
+    models: ModelSettings = ModelSettings()
+    instruments: dict[Symbol, ContractSettings] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat_split_keys(cls, values: Any) -> Any:
+        flat = [key for key in SPLIT_KEYS if isinstance(values, dict) and key in values]
+        if not flat:
+            return values
+        section = values.get("splits") or {}
+        section = section.model_dump(exclude_unset=True) if isinstance(section, SplitSettings) else dict(section)
+        for key in flat:
+            if key in section and section[key] != values[key]:
+                raise wrong("config/duplicate-key", f"{key} once", f"it flat and under splits ({key})", "keep one of the two")
+            section[key] = values[key]
+        return {**{key: value for key, value in values.items() if key not in flat}, "splits": section}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        if self.version != SCHEMA_VERSION:
+            do = "upgrade barsmith" if self.version > SCHEMA_VERSION else f"write version: {SCHEMA_VERSION}"
+            raise wrong("config/version", f"version {SCHEMA_VERSION} of the settings", str(self.version), do, "version")
+        self._check_ladder()
+        self._check_horizons()
+        for times in self.rolls.values() if isinstance(self.rolls, dict) else [self.rolls]:
+            if list(times) != sorted(set(times)):
+                raise wrong("config/dates", "rolls in the order of time, each once", shown([str(t) for t in times]), "sort them", "rolls")
+        return self
+
+    def _check_ladder(self) -> None:
+        if list(self.timeframes) != sorted(set(self.timeframes), key=TIMEFRAMES.__getitem__):
+            raise wrong("config/timeframe", "timeframes from short to long, each once", shown(self.timeframes), "sort them", "timeframes")
+        if self.base_timeframe not in self.timeframes:
+            came = f"{self.base_timeframe}, and timeframes {', '.join(self.timeframes)}"
+            raise wrong(
+                "config/timeframe", "base_timeframe among timeframes", came, f"add {self.base_timeframe} to timeframes", "timeframes"
+            )
+
+    def _check_horizons(self) -> None:
+        horizons = self.label_horizons
+        if not horizons or list(horizons) != sorted(set(horizons)):
+            expected, do = "one horizon or more, from short to long, each once", "sort label_horizons"
+            raise wrong("config/horizons", expected, shown(list(horizons)), do, "label_horizons")
+        longest = max(horizons[-1], self.labels.max_bars or 0)
+        if self.splits.purge_bars < longest:
+            raise wrong(
+                "config/leakage",
+                f"purge_bars of {longest} or more, since a label may look {longest} bars ahead",
+                str(self.splits.purge_bars),
+                f"set purge_bars to {3 * longest} (three times the longest horizon)",
+                "splits.purge_bars",
+            )
+
+    @property
+    def train_pct(self) -> float:
+        return self.splits.train_pct
+
+    @property
+    def val_pct(self) -> float:
+        return self.splits.val_pct
+
+    @property
+    def test_pct(self) -> float:
+        return self.splits.test_pct
+
+    @property
+    def purge_bars(self) -> int:
+        return self.splits.purge_bars
+
+    @property
+    def embargo_bars(self) -> int:
+        return self.splits.embargo_bars
+
+    def for_symbol(self, symbol: str) -> Settings:
+        """These settings for a run of one contract."""
+        return self.model_copy(update={"symbol": symbol})
+
+    def roll_minutes(self, symbol: str) -> tuple[int, ...]:
+        """The given rolls of one contract, each the first minute of the new one, in minutes since 1970 UTC."""
+        times = self.rolls.get(symbol, ()) if isinstance(self.rolls, dict) else self.rolls
+        return tuple(int(time.timestamp()) // 60 for time in times)

@@ -1,0 +1,1 @@
+"""Features and labels, split, scaled, checked and shaped for a model."""

@@ -1,0 +1,77 @@
+"""Robust scaling: median and interquartile range of the training slice, applied to every row, clipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from barsmith.errors import DataError, IntegrityError
+
+
+@dataclass(frozen=True, eq=False)
+class RobustScaler:
+    """(x - median) / IQR, clipped at plus and minus `clip`. Arrays are (F,); an IQR of 0 counts as 1. NaN stays NaN."""
+
+    names: tuple[str, ...]
+    median: np.ndarray
+    iqr: np.ndarray
+    clip: float = 5.0
+
+    @classmethod
+    def fit(cls, X: np.ndarray, names: Sequence[str], clip: float = 5.0) -> RobustScaler:
+        """Learn from (N, F) training rows and no others; values that are not finite are left out, a column without any gets 0 and 1.
+
+        Raises DataError `datasets/scaler` for names that do not fit the columns, or no rows at all.
+        """
+        X = np.asarray(X, np.float64)
+        if X.ndim != 2 or X.shape[1] != len(names) or not len(X):
+            raise DataError(
+                "datasets/scaler",
+                expected=f"training rows with {len(names)} columns",
+                came=f"an array of shape {X.shape}",
+                do="fit the scaler on the training slice of the same features",
+            )
+        median, iqr = np.zeros(len(names)), np.ones(len(names))
+        for j in range(len(names)):
+            finite = X[np.isfinite(X[:, j]), j]
+            if len(finite):
+                low, median[j], high = np.percentile(finite, (25, 50, 75))
+                iqr[j] = high - low if high > low else 1.0
+        return cls(tuple(names), median, iqr, float(clip))
+
+    def apply(self, X: np.ndarray) -> np.ndarray:
+        """(N, F) float64, scaled and clipped, in C order. A row alone gives the bits that it gives among others."""
+        return np.clip((np.asarray(X, np.float64) - self.median) / self.iqr, -self.clip, self.clip)
+
+    def to_json(self) -> str:
+        """Numbers in the shortest form that reads back to the same bits."""
+        columns = [{"name": n, "median": m, "iqr": q} for n, m, q in zip(self.names, self.median.tolist(), self.iqr.tolist(), strict=True)]
+        return json.dumps({"kind": "robust", "clip": self.clip, "columns": columns}, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RobustScaler:
+        """The inverse of `to_json`. Raises IntegrityError `datasets/scaler-file`."""
+        try:
+            stored = json.loads(text)
+            columns = stored["columns"]
+            names = tuple(str(column["name"]) for column in columns)
+            median, iqr = (np.array([float(column[key]) for column in columns]) for key in ("median", "iqr"))
+            clip = float(stored["clip"])
+            sound = stored["kind"] == "robust" and np.isfinite(median).all() and np.isfinite(iqr).all() and (iqr > 0).all() and clip > 0
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(str(error) or type(error).__name__) from error
+        if not sound:
+            raise _damaged("another kind, or numbers that no scaler has")
+        return cls(names, median, iqr, clip)
+
+
+def _damaged(came: str) -> IntegrityError:
+    return IntegrityError(
+        "datasets/scaler-file",
+        expected="a robust scaler with finite medians and interquartile ranges above 0",
+        came=came,
+        do="run the scaling stage again",
+    )

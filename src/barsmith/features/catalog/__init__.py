@@ -1,0 +1,1 @@
+"""The features that ship with barsmith, one file a group."""

@@ -1,0 +1,151 @@
+"""TA-Lib functions as graph nodes: `open_and_fill` gives the column and the handle that continues it, bitwise equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import talib
+from talib import abstract, stream
+
+from barsmith.errors import UsageError, did_you_mean
+from barsmith.features.graph import NAN, Column, Expr, Operand, Several, Step, expr, final
+
+#: Bars per period, after the first value, until a recursive function has forgotten where it began, to 1e-9 of the column's size.
+#: Measured by tests/features/test_settling.py: exponential averages need 10 to 12, Wilder's 20 to 25, Kaufman's up to 34.
+MEMORY = {
+    "EMA": 13, "DEMA": 14, "TEMA": 14, "T3": 14, "ZLEMA": 13, "TRIX": 14, "MACD": 13, "MACDEXT": 13, "MACDFIX": 40, "APO": 13, "PPO": 13,
+    "PVO": 13, "ADOSC": 13, "EFI": 13, "ERI": 13, "TSI": 14, "SMI": 14, "CVI": 13, "MASSI": 13, "KAMA": 50, "MAMA": 40, "HT_TRENDLINE": 40,
+    "RMA": 25, "RSI": 27, "CMO": 27, "ATR": 25, "NATR": 25, "KC": 26, "RVI": 26, "KDJ": 26, "STOCHRSI": 27, "DX": 27,
+    "PLUS_DI": 25, "MINUS_DI": 25, "PLUS_DM": 25, "MINUS_DM": 25, "ADX": 28, "ADXR": 28, "SAR": 40, "SAREXT": 40, "SUPERTREND": 40, "HA": 5,
+}  # fmt: skip
+#: Values that never forget: sums and counts since the origin, and cycles that follow it. A feature uses changes over a window instead.
+LEVELS = {
+    "OBV", "AD", "PVT", "NVI", "PVI", "WAD", "VWAP", "CUMSUM", "MAXINDEX", "MININDEX", "MINMAXINDEX",
+    "HT_DCPERIOD", "HT_DCPHASE", "HT_PHASOR", "HT_SINE", "HT_TRENDMODE",
+}  # fmt: skip
+
+
+@cache
+def described(name: str) -> Any:
+    try:
+        return abstract.Function(name)  # type: ignore[attr-defined]
+    except Exception as error:  # TA-Lib raises a plain Exception for an unknown name
+        raise UsageError(
+            "features/unknown-indicator",
+            expected="the name of a TA-Lib function",
+            came=repr(name),
+            do=did_you_mean(name, talib.get_functions()),
+        ) from error
+
+
+@dataclass(frozen=True)
+class Talib(Several):
+    """A TA-Lib function. An input that is not finite is held at its last finite value, in both readings:
+    the array function would be poisoned to the end by one NaN, and the handle refuses it. Leading gaps stay NaN."""
+
+    name: str
+    inputs: tuple[Expr, ...]
+    params: tuple[tuple[str, float], ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(described(self.name).output_names)
+
+    @property
+    def settling_bars(self) -> int:
+        function = abstract.Function(self.name, **dict(self.params))  # type: ignore[attr-defined]
+        if self.name not in MEMORY:
+            return int(function.lookback)
+        periods = [v for k, v in function.parameters.items() if k.endswith("period")]
+        return int(function.lookback + MEMORY[self.name] * max(periods, default=10))
+
+    def identity(self) -> str:
+        return f"talib {self.name} {self.params}"
+
+    def read(self, *history: Any) -> tuple[Any, Step]:
+        size, width = len(history[0]), len(self.outputs)
+        history = tuple(held(x) for x in history)
+        start = max(int(np.argmax(x == x)) if (x == x).any() else size for x in history)
+        columns = np.full((width, size), NAN)
+        try:
+            opened = getattr(stream, self.name).open_and_fill(*(x[start:] for x in history), **dict(self.params))
+        except talib.InsufficientHistory:
+            return outputs_of(columns), self.opening(list(zip(*(x[start:] for x in history), strict=True)), [final(x) for x in history])
+        handle, filled = opened
+        first = handle.out_range.begidx
+        for column, values in zip(columns, filled if width > 1 else (filled,), strict=True):
+            column[start + first :] = values[first:]
+        if all(isinstance(i, Column) for i in self.inputs):  # raw bars are finite: they were checked at the door
+            return outputs_of(columns), handle.update
+        return outputs_of(columns), holding(handle.update, [final(x) for x in history])
+
+    def opening(self, rows: list[tuple[float, ...]], last: list[float]) -> Step:
+        """Collect bars until TA-Lib can start, then hand over to its handle."""
+        update: Step | None = None
+        nothing = outputs_of([NAN] * len(self.outputs))
+
+        def step(*values: float) -> Any:
+            nonlocal update
+            if update:
+                return update(*values)
+            last[:] = [v if v - v == 0.0 else before for v, before in zip(values, last, strict=True)]
+            if all(v == v for v in last):
+                rows.append(tuple(last))
+                try:
+                    handle = getattr(stream, self.name)(*map(np.array, zip(*rows, strict=True)), **dict(self.params))
+                except talib.InsufficientHistory:
+                    return nothing
+                update = holding(handle.update, last)
+                return handle.value
+            return nothing
+
+        return step
+
+
+def held(x: np.ndarray) -> np.ndarray:
+    """Forward fill of what is not finite; leading gaps are NaN."""
+    bad = ~np.isfinite(x)
+    if not bad.any():
+        return x
+    last = np.maximum.accumulate(np.where(bad, -1, np.arange(len(x))))
+    return np.where(last < 0, NAN, x[last])
+
+
+def holding(update: Step, last: list[float]) -> Step:
+    def step(*values: float) -> Any:
+        for i, x in enumerate(values):
+            if x - x == 0.0:
+                last[i] = x
+        return update(*last)
+
+    return step
+
+
+def outputs_of(columns: Any) -> Any:
+    return tuple(columns) if len(columns) > 1 else columns[0]
+
+
+class TalibNames:
+    """`ta.RSI(close, timeperiod=14)`: any TA-Lib function by its name, over expressions."""
+
+    def __getattr__(self, name: str) -> Callable[..., Talib]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = described(name).parameters
+
+        def node(*inputs: Operand, **params: float) -> Talib:
+            for key in params:
+                if key not in known:
+                    raise UsageError(
+                        "features/unknown-parameter", expected=f"parameters of TA-Lib's {name}", came=repr(key), do=did_you_mean(key, known)
+                    )
+            return Talib(name, tuple(map(expr, inputs)), tuple(sorted(params.items())))
+
+        return node
+
+
+ta = TalibNames()

@@ -1,0 +1,124 @@
+"""Step kernels: what TA-Lib lacks, written as one Numba function of a state; batch is the compiled loop over it."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from barsmith.compiled import njit
+from barsmith.features.graph import NAN, Expr, Operand, Several, Step, expr
+from barsmith.features.indicators import outputs_of
+
+
+@dataclass(frozen=True)
+class Kernel(Several):
+    """One use of a step kernel. Its state is a float64 vector that starts as NaN (a window not yet full)."""
+
+    definition: StepKernel
+    inputs: tuple[Expr, ...]
+    params: tuple[float, ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.definition.outputs
+
+    @property
+    def settling_bars(self) -> int:
+        return int(self.definition.settling(*self.params))
+
+    @property
+    def settling_sessions(self) -> int:
+        return self.definition.sessions
+
+    def identity(self) -> str:
+        return f"kernel {self.definition.name} {self.definition.source_hash} {[p.hex() for p in self.params]}"
+
+    def read(self, *history: Any) -> tuple[Any, Step]:
+        definition, params = self.definition, self.params
+        state = np.full(int(definition.size(*params)), NAN)
+        columns = np.empty((len(self.outputs), len(history[0])))
+        definition.loop(state, params, columns, *map(np.ascontiguousarray, history))
+        step = definition.step
+        return outputs_of(columns), lambda *x: step(state, params, *x)
+
+
+class StepKernel:
+    """`step(state, params, *x)` compiled, and the loop over it compiled: equal because it is the same function."""
+
+    def __init__(
+        self, step: Callable[..., Any], size: Callable[..., int], settling: Callable[..., int], sessions: int, outputs: Sequence[str]
+    ) -> None:
+        self.name, self.size, self.settling, self.sessions, self.outputs = step.__name__, size, settling, sessions, tuple(outputs)
+        self.source_hash = hashlib.sha256(textwrap.dedent(inspect.getsource(step)).encode()).hexdigest()[:16]
+        self.__doc__ = step.__doc__
+        self.step = njit(step)
+        inputs = step.__code__.co_varnames[2 : step.__code__.co_argcount]
+        targets = ", ".join(f"columns[{j}, i]" for j in range(len(self.outputs)))
+        source = f"""def loop_{self.name}(state, params, columns, {", ".join(inputs)}):
+            for i in range(columns.shape[1]):
+                {targets} = step(state, params, {", ".join(x + "[i]" for x in inputs)})"""
+        scope: dict[str, Any] = {"step": self.step, "__name__": step.__module__}  # Numba's cache needs a module and a file
+        exec(compile(source, step.__code__.co_filename, "exec"), scope)  # noqa: S102 the source is the lines above
+        self.loop = njit(scope[f"loop_{self.name}"])
+
+    def __call__(self, *inputs: Operand, **params: float | Sequence[float]) -> Kernel:
+        """A node of this kernel. params: in the order in which `size` names them."""
+        return Kernel(self, tuple(map(expr, inputs)), flat(params))
+
+
+def flat(params: Mapping[str, float | Sequence[float]]) -> tuple[float, ...]:
+    return tuple(float(v) for p in params.values() for v in np.ravel(p))
+
+
+def kernel(
+    size: Callable[..., int], settling: Callable[..., int], sessions: int = 0, outputs: Sequence[str] = ("value",)
+) -> Callable[[Callable[..., Any]], StepKernel]:
+    """Make a step kernel of `step(state, params, *x)`.
+
+    size: length of the state for the given params. settling: bars after which the value no longer depends on where history began.
+    sessions: how many sessions must begin before those bars count, for a kernel that starts anew with each.
+    outputs: names of what step returns, in order.
+    """
+    return lambda step: StepKernel(step, size, settling, sessions, outputs)
+
+
+@njit(inline="always")
+def push(window: np.ndarray, x: float) -> None:
+    """Oldest first: a window is summed in the order of time, from scratch, so its bits do not depend on where history began."""
+    for i in range(len(window) - 1):
+        window[i] = window[i + 1]
+    window[-1] = x
+
+
+@njit(inline="always")
+def average(window: np.ndarray) -> float:
+    total = 0.0
+    for x in window:
+        total += x
+    return total / len(window)
+
+
+@kernel(size=lambda n: n, settling=lambda n: n - 1)
+def mean(state, params, x):  # type: ignore[no-untyped-def]
+    """Average of the last n, summed afresh."""
+    push(state, x)
+    return average(state)
+
+
+@kernel(size=lambda n: n, settling=lambda n: n - 1)
+def zscore(state, params, x):  # type: ignore[no-untyped-def]
+    """Distance from the window's mean in its standard deviations; 0 in a flat window, which measuring from x keeps exactly flat."""
+    push(state, x)
+    offset, s2 = 0.0, 0.0
+    for v in state:
+        offset += v - x
+    offset /= len(state)
+    for v in state:
+        s2 += (v - x - offset) * (v - x - offset)
+    return -offset / np.sqrt(s2 / len(state)) if s2 != 0.0 else 0.0

@@ -1,0 +1,1 @@
+"""Models of classical statistics and machine learning that read rows."""

@@ -1,0 +1,143 @@
+"""Multinomial logistic regression: scikit-learn finds the weights, our own sums score the rows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from barsmith.artifacts import parse_json, write_json
+from barsmith.compiled import njit
+from barsmith.errors import IntegrityError
+from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.importance import log_loss
+from barsmith.models.params import CLASSES, EarlyStopping, ModelParams
+from barsmith.models.registry import register
+from barsmith.models.rows import checked_rows
+from barsmith.models.softmax import softmax_row
+from barsmith.models.storage import not_fitted, params_of, read_file, read_names, write_card
+
+FILE = "weights.json"
+
+
+@register(name="logistic", family="classical", reads="tabular")
+class LogisticModel(BaseModel):
+    """A linear score for each class, softmax over the three, with an L2 penalty. Source: Hastie, Tibshirani & Friedman (2009), section 4.4.
+
+    The rows must be scaled. A class that the training rows lack gets one row at the origin, so that it keeps a small probability.
+    Importance is the share of the absolute weights.
+    """
+
+    class Params(ModelParams):
+        C: float = Field(default=1.0, gt=0.0, le=1e9)
+        max_iter: int = Field(default=1000, ge=1, le=1_000_000)
+        early_stopping: EarlyStopping = EarlyStopping(enabled=False)
+
+        rounds: ClassVar[bool] = False
+
+    _weights: np.ndarray | None = None
+    _intercepts: np.ndarray | None = None
+
+    def fit(
+        self,
+        X_train: Any,
+        y_train: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        *,
+        weight_train: np.ndarray | None = None,
+        weight_val: np.ndarray | None = None,
+        feature_names: Sequence[str] = (),
+    ) -> TrainingMetrics:
+        """X: (N, F) finite scaled rows; y: (N,) -1, 0, +1; weights (N,). X_val only shows the loss on rows not learned from."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        started, params = time.perf_counter(), self.params
+        rows = checked_rows(X_train, feature_names).astype(np.float64)
+        y, weight = np.asarray(y_train, np.int8), np.ones(len(rows)) if weight_train is None else np.asarray(weight_train, np.float64)
+        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(rows.shape[1]))
+        lacking = np.setdiff1d([-1, 0, 1], y).astype(np.int8)
+        model = LogisticRegression(C=params.C, max_iter=params.max_iter)
+        with threadpool_limits(1), warnings.catch_warnings(record=True) as heard:  # with more threads BLAS adds in another order
+            warnings.simplefilter("always", ConvergenceWarning)
+            model.fit(
+                np.vstack([rows, np.zeros((len(lacking), rows.shape[1]))]),
+                np.concatenate([y, lacking]),
+                sample_weight=np.concatenate([weight, np.ones(len(lacking))]),
+            )
+        self._weights, self._intercepts = np.ascontiguousarray(model.coef_, np.float64), np.ascontiguousarray(model.intercept_, np.float64)
+        history = {"train": [log_loss(y, self.predict(X_train).probabilities, weight)]}
+        if X_val is not None:
+            history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
+        is_cut_short = any(issubclass(warning.category, ConvergenceWarning) for warning in heard)
+        return TrainingMetrics(
+            seconds=time.perf_counter() - started,
+            history=history,
+            n_fit=len(rows),
+            n_stop=0,
+            notes=(f"not converged after {params.max_iter} iterations: raise training.max_iter",) if is_cut_short else (),
+        )
+
+    def predict(self, X: Any) -> PredictionOutput:
+        """Raises DataError `models/nan-input`, `models/shape`."""
+        if self._weights is None:
+            raise not_fitted(self)
+        rows = checked_rows(X, self.feature_names, self._weights.shape[1])
+        n = len(rows)
+        margins, probabilities = np.empty((n, CLASSES)), np.empty((n, CLASSES))
+        signal, confidence = np.empty(n, np.int8), np.empty(n)
+        score(rows, self._weights, self._intercepts, margins, probabilities, signal, confidence)
+        return PredictionOutput.from_scorer(signal, confidence, probabilities)
+
+    def get_feature_importance(self) -> dict[str, float]:
+        """Share of the absolute weights by feature; they compare because the rows are scaled."""
+        if self._weights is None:
+            raise not_fitted(self)
+        size = np.abs(self._weights).sum(axis=0)
+        return dict(zip(self.feature_names, (size / max(float(size.sum()), 1e-300)).tolist(), strict=True))
+
+    def save(self, folder: Path) -> None:
+        """`weights.json` and the card."""
+        if self._weights is None or self._intercepts is None:
+            raise not_fitted(self)
+        write_json(folder / FILE, {"weights": self._weights.tolist(), "intercepts": self._intercepts.tolist()})
+        write_card(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises IntegrityError `bundle/format`, `bundle/structure`."""
+        model = cls(params_of(cls, folder))
+        model.feature_names = read_names(folder)
+        where = str(folder / FILE)
+        document = parse_json(read_file(folder / FILE), where, code="bundle/format")
+        try:
+            weights, intercepts = np.array(document["weights"], np.float64), np.array(document["intercepts"], np.float64)
+        except (TypeError, KeyError, ValueError, OverflowError):
+            weights = intercepts = np.empty(0)
+        if weights.shape != (CLASSES, len(model.feature_names)) or intercepts.shape != (CLASSES,):
+            came = f"weights {weights.shape}, intercepts {intercepts.shape}"
+            expected = f"weights ({CLASSES}, {len(model.feature_names)}) and {CLASSES} intercepts"
+            raise IntegrityError(
+                "bundle/structure", expected=expected, came=came, do="restore the file, or train and save the model again", where=where
+            )
+        model._weights, model._intercepts = weights, intercepts
+        return model
+
+
+@njit(nogil=True)
+def score(X: Any, weights: Any, intercepts: Any, margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
+    """Margins in float64, added feature by feature in their order, whatever the number of rows."""
+    for row in range(len(X)):
+        for k in range(CLASSES):
+            total = intercepts[k]
+            for column in range(X.shape[1]):
+                total += weights[k, column] * X[row, column]
+            margins[row, k] = total
+        softmax_row(margins, row, probabilities, signal, confidence)

@@ -1,0 +1,98 @@
+"""The two doors to any model, shipped or a user's: what goes in and what comes out is checked here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from barsmith.errors import DataError, UsageError
+from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.registry import keywords_for
+from barsmith.models.rows import checked_labels, checked_rows, checked_seed, checked_weights
+
+#: Rounds done, rounds in all, losses by name.
+Progress = Callable[[int, int, Mapping[str, float]], None]
+
+
+def fit_model(
+    model: BaseModel,
+    X_train: Any,
+    y_train: Any,
+    X_val: Any = None,
+    y_val: Any = None,
+    *,
+    weight_train: Any = None,
+    weight_val: Any = None,
+    feature_names: Sequence[str] = (),
+    seed: int = 42,
+    progress: Progress | None = None,
+) -> TrainingMetrics:
+    """Fit `model`; keywords reach its `fit` only where it takes them.
+
+    X_val, y_val: the inner, purged slice that decides when to stop, never rows that are reported (`check_rows_disjoint`).
+    Raises UsageError where this machine cannot train it, DataError `models/...` for rows it must not see.
+    """
+    model.check_machine()
+    seed = checked_seed(seed)
+    X_train, y_train, weight_train = checked_part(model, X_train, y_train, weight_train, feature_names)
+    if X_val is not None and not len(X_val):  # too few rows for a slice to stop on
+        X_val = y_val = weight_val = None
+    if X_val is not None:
+        X_val, y_val, weight_val = checked_part(model, X_val, y_val, weight_val, feature_names)
+    if not len(y_train):
+        raise DataError("models/no-rows", expected="rows to learn from", came="none", do="give more bars, or a shorter purge and embargo")
+    offered = {
+        "weight_train": weight_train,
+        "weight_val": weight_val,
+        "feature_names": tuple(feature_names),
+        "seed": seed,
+        "progress": progress,
+    }
+    started = time.perf_counter()
+    told = model.fit(X_train, y_train, X_val, y_val, **keywords_for(model.fit, offered))
+    seconds = time.perf_counter() - started
+    model.feature_names = tuple(feature_names) or model.feature_names
+    return metrics_of(model, told, seconds=seconds, seed=seed, n_fit=len(y_train), n_stop=0 if X_val is None else len(y_val))
+
+
+def predict_model(model: BaseModel, X: Any) -> PredictionOutput:
+    """The answers of `model`, one a row of X. Raises DataError `models/...` for rows or answers that are not as they must be."""
+    if reads(model) == "tabular":
+        X = checked_rows(X, model.feature_names)
+    output = model.predict(X)
+    if not isinstance(output, PredictionOutput):
+        raise DataError("models/prediction", expected="a PredictionOutput", came=type(output).__name__, do="correct the model's predict")
+    if len(output) != len(X):
+        raise DataError("models/prediction", expected=f"{len(X)} answers", came=f"{len(output)}", do="correct the model's predict")
+    return output
+
+
+def reads(model: BaseModel) -> str:
+    """What an instance reads; a class that nobody registered reads rows."""
+    return model.info.reads if hasattr(model, "info") else "tabular"
+
+
+def checked_part(model: BaseModel, X: Any, y: Any, weight: Any, names: Sequence[str]) -> tuple[Any, Any, Any]:
+    if reads(model) == "tabular":
+        X = checked_rows(X, names)
+    return X, checked_labels(y, len(X)), checked_weights(weight, len(X))
+
+
+def metrics_of(model: BaseModel, told: Any, **known: Any) -> TrainingMetrics:
+    """What `fit` told, or nothing, or a dict of numbers; completed by what is known from outside."""
+    if isinstance(told, TrainingMetrics):
+        told = {name: getattr(told, name) for name in told.model_fields_set}
+    try:
+        said = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in dict(told or {}).items()}
+        metrics = TrainingMetrics(**{**known, **said})
+        metrics.as_dict()
+    except (TypeError, ValueError) as error:  # pydantic's are ValueErrors
+        raise UsageError(
+            "models/class",
+            expected="fit to return a TrainingMetrics, a dict of numbers or nothing",
+            came=str(error).splitlines()[0][:120],
+            do="correct the model's fit",
+            where=type(model).__name__,
+        ) from None
+    return metrics

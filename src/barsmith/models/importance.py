@@ -1,0 +1,42 @@
+"""Which features a model leans on: its own account where it has one, permutation where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from barsmith.metrics.classification import row_log_losses
+from barsmith.models.base import BaseModel
+from barsmith.models.fitting import predict_model
+
+
+def feature_importance(
+    model: BaseModel, X: np.ndarray, y: np.ndarray, names: Sequence[str], *, seed: int = 42
+) -> tuple[dict[str, float], str]:
+    """({feature: importance}, how): `model` for the model's own account, else `permutation` over X (N, F) and y (N,).
+
+    Permutation importance is the rise of the log loss when one column is shuffled; it can be negative.
+    """
+    own = model.get_feature_importance()
+    if own is not None:
+        return own, "model"
+    return permutation_importance(model, X, y, names, seed=seed), "permutation"
+
+
+def permutation_importance(model: BaseModel, X: np.ndarray, y: np.ndarray, names: Sequence[str], *, seed: int = 42) -> dict[str, float]:
+    """Rise of the log loss when one column of X (N, F) is shuffled, once, by feature."""
+    random = np.random.default_rng(seed)
+    before = log_loss(y, predict_model(model, X).probabilities)
+    found = {}
+    shuffled = np.array(X)
+    for column, name in enumerate(names):
+        shuffled[:, column] = random.permutation(X[:, column])
+        found[name] = log_loss(y, predict_model(model, shuffled).probabilities) - before
+        shuffled[:, column] = X[:, column]
+    return found
+
+
+def log_loss(y: np.ndarray, probabilities: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Weighted mean of -log of the probability given to what came; y (N,) -1, 0, +1."""
+    return float(np.average(row_log_losses(np.asarray(y), probabilities), weights=weight))

@@ -1,0 +1,89 @@
+"""Checks on the rows that a model is handed: labels, numbers, weights, and that nothing is reported that a training has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from barsmith.errors import DataError, UsageError
+
+
+def checked_rows(X: Any, names: Sequence[str] = (), n_features: int | None = None) -> np.ndarray:
+    """(N, F) float32 in C order, all finite.
+
+    Raises DataError `models/shape` for another shape or number of features, `models/nan-input` for NaN or infinity: a model never
+    guesses a missing value, since features are settled before rows reach it.
+    """
+    if type(X) is not np.ndarray or X.dtype != np.float32 or not X.flags.c_contiguous:
+        with np.errstate(over="ignore"):  # a number too large becomes infinite and is refused below
+            X = np.ascontiguousarray(X, np.float32)
+    if n_features is None:
+        n_features = len(names) or None
+    if X.ndim != 2 or (n_features is not None and X.shape[1] != n_features):
+        columns = "" if n_features is None else f" with {n_features} features"
+        raise DataError(
+            "models/shape",
+            expected=f"rows of shape (N, F){columns}",
+            came=f"shape {X.shape}",
+            do="give the columns that the model was trained on, in that order",
+        )
+    if not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise DataError(
+            "models/nan-input",
+            expected="finite features",
+            came=f"{X[row, column]} in row {row}, {names[column] if len(names) == X.shape[1] else f'column {column}'}",
+            do="leave out rows whose features are not settled",
+        )
+    return X
+
+
+def checked_labels(y: Any, rows: int) -> np.ndarray:
+    """(N,) int8 of -1, 0 and +1. Raises DataError `models/labels`."""
+    given = np.asarray(y)
+    if given.shape != (rows,) or given.dtype.kind not in "iuf" or not np.isin(given, (-1, 0, 1)).all():
+        came = f"shape {given.shape}" if given.shape != (rows,) else f"{np.unique(given)[:5].tolist()}"
+        raise DataError("models/labels", expected=f"{rows} labels -1, 0 or +1", came=came, do="leave out rows without a label")
+    return np.ascontiguousarray(given, np.int8)
+
+
+def checked_weights(weight: Any, rows: int) -> np.ndarray | None:
+    """(N,) float32, finite, none negative, not all zero; None stays None. Raises DataError `models/weights`."""
+    if weight is None:
+        return None
+    given = np.ascontiguousarray(weight, np.float32)
+    if given.shape != (rows,) or not np.isfinite(given).all() or (given < 0).any() or (rows and not given.any()):
+        came = f"shape {given.shape}" if given.shape != (rows,) else f"values from {given.min()} to {given.max()}"
+        raise DataError(
+            "models/weights", expected=f"{rows} finite weights >= 0, not all zero", came=came, do="correct the weights or leave them out"
+        )
+    return given
+
+
+def checked_seed(seed: Any) -> int:
+    """A whole number from 0 to 2^32 - 1. Raises UsageError `config/seed`."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise UsageError(
+            "config/seed",
+            expected="a whole number from 0 to 4294967295",
+            came=repr(seed)[:60],
+            do="set random_seed, or leave it out for 42",
+        )
+    return int(seed)
+
+
+def check_rows_disjoint(used_rows: Any, reported_rows: Any, *, used_for: str = "early stopping") -> None:
+    """Refuse scores on rows that were learned from, stopped on or calibrated on.
+
+    Rows are named by their number in one table, or by their decision time. Raises DataError `models/reported-rows`.
+    """
+    shared = np.intersect1d(np.asarray(used_rows), np.asarray(reported_rows))
+    if len(shared):
+        raise DataError(
+            "models/reported-rows",
+            expected=f"rows to report that {used_for} has not seen",
+            came=f"{len(shared)} rows in both, the first {shared[0]}",
+            do=f"take the rows for {used_for} from an inner, purged slice of the training rows",
+        )

@@ -1,0 +1,191 @@
+"""`run` and `train` as Python calls: a workspace and a symbol in, the same records as the command line prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from barsmith.artifacts import record_of, write_bytes
+from barsmith.config import Settings, canonical, shown
+from barsmith.config_reading import load_settings
+from barsmith.errors import UsageError, did_you_mean
+from barsmith.instruments import instrument
+from barsmith.models.fitting import Progress
+from barsmith.pipeline.run_data import load_run_data
+from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageState, changed_keys, new_run_id
+from barsmith.pipeline.runner import Runner, Step, plan
+from barsmith.pipeline.stage import Given
+from barsmith.pipeline.stages import STAGE_NAMES, all_stages
+from barsmith.pipeline.store import Store
+from barsmith.pipeline.training import Training
+from barsmith.pipeline.training import train as train_model
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def run(
+    workspace: Path | str = ".", *, symbol: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Raw minutes to data sets: every stage, cached or computed. Returns run_id, symbol, stages, features, splits.
+
+    workspace: a folder with data/raw/{SYMBOL}_1m.parquet or .csv. symbol: may be left out where there is one.
+    config: settings to read instead of config/pipeline.yaml. overrides: `section.key=value`.
+    Raises what the rooms raise: UsageError, DataError, BusyError, StorageError.
+    """
+    workspace = Path(workspace)
+    loaded = load_settings(workspace, config=Path(config) if config is not None else None, overrides=list(overrides))
+    symbol = resolve_symbol(workspace, symbol or loaded.settings.symbol)
+    sources = Sources(str(config) if config is not None else None, tuple(overrides), loaded.winners)
+    return _run(workspace, loaded.settings.for_symbol(symbol), sources)
+
+
+def rerun(workspace: Path | str, run_id: str, from_stage: str | None = None) -> dict[str, Any]:
+    """A new run with the settings of an earlier one; `from_stage` and what follows are computed in any case.
+
+    Raises UsageError `run/not-found`, `run/stage`, `config/changed` where the settings' source says something else by now.
+    """
+    workspace = Path(workspace)
+    if from_stage is not None and from_stage not in STAGE_NAMES:
+        raise UsageError(
+            "run/stage", expected="a stage's name", came=shown(from_stage), do=did_you_mean(from_stage, STAGE_NAMES), where="--from"
+        )
+    settings, sources = RunFolder.find(workspace, run_id).config()
+    config = Path(sources.config) if sources.config not in (None, "-") else None
+    if sources.config != "-":
+        now = load_settings(workspace, config=config, overrides=list(sources.overrides)).settings.for_symbol(str(settings.symbol))
+        if differences := changed_keys(settings, now):
+            raise UsageError(
+                "config/changed",
+                expected=f"the settings that run {run_id} was made with",
+                came="; ".join(differences)[:300],
+                do="start a new run with the new settings, or take the changes back",
+            )
+    return _run(workspace, settings, sources, redo_from=from_stage)
+
+
+def status(workspace: Path | str, run_id: str) -> dict[str, Any]:
+    """How far a run has come: run_id, symbol, status, started, updated, stages, error."""
+    return RunFolder.find(Path(workspace), run_id).state().as_dict()
+
+
+def validate(workspace: Path | str = ".", *, symbol: str | None = None) -> dict[str, Any]:
+    """Every check over what the latest data run of a symbol left: its files against their hashes, then its tables."""
+    from barsmith.pipeline.checking import check_run
+
+    workspace = Path(workspace)
+    return check_run(load_run_data(workspace, resolve_symbol(workspace, symbol)))
+
+
+def train(
+    workspace: Path | str = ".",
+    *,
+    model: str,
+    symbol: str | None = None,
+    horizon: int = 20,
+    overrides: Sequence[str] = (),
+    open_test: bool = False,
+    progress: Progress | None = None,
+) -> Training:
+    """Fit a model on the latest data run and judge it on validation; see `pipeline.training.train`."""
+    workspace = Path(workspace)
+    found = resolve_symbol(workspace, symbol)
+    return train_model(workspace, model=model, symbol=found, horizon=horizon, overrides=overrides, open_test=open_test, progress=progress)
+
+
+def resolve_symbol(workspace: Path, symbol: str | None) -> str:
+    """The symbol asked for, else the only one in data/raw. Raises UsageError `cli/symbol` that names them."""
+    if symbol is not None:
+        return symbol
+    found = symbols_of(workspace)
+    if len(found) == 1:
+        return found[0]
+    came = f"several: {', '.join(found)}" if found else "none"
+    do = f"say which: --symbol {found[0]}" if found else "put bars into data/raw/{SYMBOL}_1m.parquet, or `barsmith simulate`"
+    raise UsageError("cli/symbol", expected="one symbol in data/raw, or --symbol", came=came, do=do, where=str(workspace / "data" / "raw"))
+
+
+def symbols_of(workspace: Path) -> list[str]:
+    return sorted({path.name.removesuffix(path.suffix)[:-3] for s in SUFFIXES for path in (workspace / "data" / "raw").glob(f"*_1m{s}")})
+
+
+def raw_file(workspace: Path, symbol: str) -> Path:
+    """data/raw/{SYMBOL}_1m.parquet or .csv. Raises UsageError `bars/not-found`, or `bars/two-files` where there are both."""
+    folder = workspace / "data" / "raw"
+    found = [path for suffix in SUFFIXES if (path := folder / f"{symbol}_1m{suffix}").exists() or path.is_symlink()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(
+            "bars/two-files", expected="one file of bars", came="a .parquet and a .csv", do="remove one of them", where=str(folder)
+        )
+    there = ", ".join(symbols_of(workspace)) or "no file"
+    do = f"put them there, or `barsmith simulate --symbol {symbol}` for a market of its own"
+    raise UsageError("bars/not-found", expected=f"{symbol}_1m.parquet or {symbol}_1m.csv", came=there, do=do, where=str(folder))
+
+
+def givens(workspace: Path, settings: Settings) -> dict[str, Given]:
+    """What comes to the stages from outside the settings' sections, each with the key that stands for it."""
+    symbol = str(settings.symbol)
+    contract = instrument(symbol, settings)
+    raw = raw_file(workspace, symbol)
+    files = tuple(workspace / path for path in settings.features.modules)
+    for path in files:
+        if not path.is_file():
+            raise UsageError("features/module", expected="a Python file", came="none", do="check features.modules", where=str(path))
+    rolls = settings.roll_minutes(symbol)
+    raw_key = record_of(raw).sha256 if raw.is_file() else "none"  # anything but a file is refused by its reader
+    return {
+        "raw_file": Given(raw, raw_key),
+        "instrument": Given(contract, canonical(contract.__dict__)),
+        "rolls": Given(rolls, canonical(list(rolls))),
+        "feature_files": Given(files, canonical([record_of(path).sha256 for path in files])),
+    }
+
+
+def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str | None = None) -> dict[str, Any]:
+    symbol = str(settings.symbol)
+    steps = plan(all_stages(), settings, givens(workspace, settings))
+    store = Store(workspace, symbol)
+    with store.locked():
+        folder = RunFolder(workspace, new_run_id(workspace, symbol))
+        folder.write_config(settings, sources)
+        listed = [StageState(step.stage.name) for step in steps if not step.stage.unlisted]
+        state = RunState(folder.run_id, symbol, started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", stages=listed)
+        folder.write_state(state)
+        runner = Runner(steps, store, folder, state)
+        runner.run(redo_from=redo_from)
+        write_results(workspace, folder, runner, steps)
+        validated, splits = runner.value("validation"), runner.value("splits")
+        return {
+            "run_id": folder.run_id,
+            "symbol": symbol,
+            "stages": [{"name": s.name, "status": s.status, "seconds": s.seconds, "rows": s.rows} for s in state.stages],
+            "features": len(runner.value("mtf").names),
+            "features_kept": len(validated.feature_set["kept"]),
+            "splits": {name: len(splits.of(name)) for name in ("train", "val", "test")},
+            "is_ready": validated.is_ready,
+            "findings": validated.findings,
+            "report": str(workspace / "results" / f"{folder.run_id}.html"),
+        }
+
+
+def write_results(workspace: Path, folder: RunFolder, runner: Runner, steps: Sequence[Step]) -> None:
+    """The run's manifests and its report in results/."""
+    from barsmith.pipeline.page import page
+
+    entries = runner.store.entries()
+    keys = {step.stage.name: step.key for step in steps}
+    stages = {name: {"key": keys[name], "rows": entries[name].rows, "files": dict(entries[name].files)} for name in keys}
+    folder.write_manifest("feature_set_manifest.json", runner.value("validation").feature_set)
+    folder.write_manifest("dataset_manifest.json", runner.value("datasets").manifest)
+    report = runner.value("reporting")
+    html = page(f"Data run {folder.run_id}", report.lead, [(heading, parts) for heading, parts in report.sections])
+    results = workspace / "results"
+    written = {
+        f"results/{folder.run_id}.md": write_bytes(results / f"{folder.run_id}.md", report.markdown.encode()).as_dict(),
+        f"results/{folder.run_id}.html": write_bytes(results / f"{folder.run_id}.html", html.encode()).as_dict(),
+    }
+    about = {"run_id": folder.run_id, "symbol": folder.run_id.split("-")[2], "keys": keys, "stages": stages, "results": written}
+    folder.write_manifest("manifest.json", about)

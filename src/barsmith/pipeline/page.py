@@ -1,0 +1,75 @@
+"""One self-contained HTML page: headings, sentences, tables and Plotly pictures, readable on a phone and on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+STYLE = """
+:root { color-scheme: light; --ink: #1c2733; --soft: #5b6b7b; --line: #dde3ea; --good: #1a7f4b; --bad: #b3261e; }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 60rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; margin: 1rem 0 .2rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; border-bottom: 1px solid var(--line); }
+p { margin: .4rem 0; } .lead { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } td.text { white-space: normal; text-align: left; overflow-wrap: anywhere; } th { color: var(--soft); font-weight: 600; }
+@media print { .plot { break-inside: avoid; } }
+"""
+#: One colour for each class, everywhere.
+COLOURS = {"short": "#c2410c", "neutral": "#94a3b8", "long": "#0f766e"}
+
+
+def page(title: str, lead: str, sections: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """The whole page. sections: (heading, HTML fragments as the functions below make them)."""
+    from plotly.offline import get_plotlyjs
+
+    body = "".join(f"<h2>{escape(heading)}</h2>{''.join(parts)}" for heading, parts in sections)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
+        f"<script>{get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1><p class='lead'>{escape(lead)}</p>{body}</body></html>\n"
+    )
+
+
+def sentence(text: str, mood: str = "") -> str:
+    """A paragraph; mood: '', 'good' or 'bad'."""
+    return f'<p class="{escape(mood)}">{escape(text)}</p>'
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table whose columns are the first row's keys."""
+    if not rows:
+        return sentence("nothing to show")
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in rows[0])
+    body = "".join("<tr>" + "".join(cell(row.get(name)) for name in rows[0]) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def cell(value: Any) -> str:
+    text = shown(value)
+    return f'<td class="text">{escape(text)}</td>' if len(text) > 40 else f"<td>{escape(text)}</td>"
+
+
+def picture(figure: Any, name: str, height: int = 320) -> str:
+    """A Plotly figure; name: its id in the page, the same in every run."""
+    figure.update_layout(
+        template="plotly_white", height=height, margin={"l": 50, "r": 20, "t": 40, "b": 40}, legend={"orientation": "h", "y": -0.2}
+    )
+    html: str = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False, "responsive": True})
+    return f'<div class="plot">{html}</div>'
+
+
+def shown(value: Any) -> str:
+    """A value for a table's cell: four digits of a number, [low, high] of an interval."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e-3 and value else f"{value:,.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(shown(each) for each in value) + "]"
+    return str(value)

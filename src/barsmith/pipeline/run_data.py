@@ -1,0 +1,118 @@
+"""What a finished data run left, verified file by file, as training and bundling need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from barsmith.artifacts import read_json, read_parquet, record_of
+from barsmith.bars.minutes import as_minutes
+from barsmith.config import Settings, canonical
+from barsmith.datasets.container import Part, TimeSeriesDataContainer
+from barsmith.datasets.scaling import RobustScaler
+from barsmith.instruments import instrument
+from barsmith.pipeline.run_folder import RunFolder
+from barsmith.pipeline.stages.clean import CleanMinutes
+from barsmith.pipeline.stages.mtf import FeatureTable
+from barsmith.pipeline.stages.scaling import ScaledFrames
+from barsmith.pipeline.stages.validation import Validated
+from barsmith.pipeline.store import Entry, Store, no_data
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """The data of one symbol as the latest finished run left it. fingerprint: of everything that a model can be trained on."""
+
+    workspace: Path
+    symbol: str
+    run_id: str
+    settings: Settings
+    store: Store
+    entries: Mapping[str, Entry]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.entries["validation"].key
+
+    def field(self, stage: str, makes: type, field: str) -> Any:
+        return self.store.read_field(stage, makes, field, self.entries[stage])
+
+    def container(self, horizon: int) -> TimeSeriesDataContainer:
+        """Train and validation for one horizon, with the features that validation kept; the test file is not read until it is opened."""
+        return TimeSeriesDataContainer.from_frames(
+            self.field("scaling", ScaledFrames, "train"),
+            self.field("scaling", ScaledFrames, "val"),
+            lambda: self.field("scaling", ScaledFrames, "test"),
+            symbol=self.symbol,
+            horizon=horizon,
+            feature_names=self.field("validation", Validated, "feature_set")["kept"],
+            roles=self.field("scaling", ScaledFrames, "roles"),
+        )
+
+    def scaler_of(self, names: Sequence[str]) -> RobustScaler:
+        """The scaler of these features, in this order."""
+        whole = RobustScaler.from_json(canonical(self.field("scaling", ScaledFrames, "scaler")))
+        places = [whole.names.index(name) for name in names]
+        return RobustScaler(tuple(names), whole.median[places], whole.iqr[places], whole.clip)
+
+    def features_of(self, names: Sequence[str]) -> dict[str, Any]:
+        """The bundle's record of these features: {features: [...], feature_code: [{path, sha256}]}."""
+        known = {entry["name"]: entry for entry in self.field("mtf", FeatureTable, "catalogue")}
+        keys = ("name", "fingerprint", "warmup_bars", "timeframe")
+        modules = [{"path": path, "sha256": record_of(self.workspace / path).sha256} for path in self.settings.features.modules]
+        return {"features": [{key: known[name][key] for key in keys} for name in names], "feature_code": modules}
+
+    @property
+    def minutes_file(self) -> dict[str, Any]:
+        """The clean minutes: path in the workspace, sha256, size."""
+        path = self.store.path("clean", "minutes", "", "parquet")
+        return {"path": path, **self.entries["clean"].files[path]}
+
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        names: tuple[str, ...] = self.field("clean", CleanMinutes, "minutes").names
+        return names
+
+    def truth(self, part: Part, horizon: int) -> np.ndarray | None:
+        """(N, 3) true probabilities of a part's rows, where the raw file is a simulated market and its truth speaks of these labels."""
+        path = self.workspace / "data" / "raw" / f"{self.symbol}_truth.parquet"
+        if not path.is_file():
+            return None
+        frame, about = read_parquet(path, symbol=self.symbol)
+        told = about["about"]
+        contract = instrument(self.symbol, self.settings)
+        raw = self.workspace / "data" / "raw" / f"{self.symbol}_1m.parquet"
+        is_of_these = raw.is_file() and record_of(raw).sha256 == told["bars_sha256"] and horizon in told["horizons"]
+        is_of_these &= (told["k_up"], told["k_down"]) == (contract.k_up, contract.k_down) and told[
+            "base_timeframe"
+        ] == self.settings.base_timeframe
+        columns = [f"prob_{name}_h{horizon}" for name in ("short", "neutral", "long")]
+        if not is_of_these or self.settings.labels.max_bars is not None or not set(columns) <= set(frame.columns):
+            return None
+        time = as_minutes(frame["datetime"])
+        rows = np.searchsorted(time, part.datetime)
+        if len(time) == 0 or (time[np.minimum(rows, len(time) - 1)] != part.datetime).any():
+            return None
+        found = frame.select(columns).cast(pl.Float64).to_numpy()[rows]
+        paths = told["paths"]  # a class that none of the drawn futures hit is not impossible
+        return (found * paths + 0.5) / (paths + 1.5) if np.isfinite(found).all() else None
+
+
+def load_run_data(workspace: Path, symbol: str) -> RunData:
+    """The data of the latest finished run of `symbol`. Raises DataError `data/not-run` where there is none, or one that did not finish."""
+    store = Store(workspace, symbol)
+    entries = store.entries()
+    if "validation" not in entries:
+        raise no_data(symbol, "a finished data run")
+    keys = {name: entry.key for name, entry in entries.items()}
+    for path in sorted((workspace / "runs").glob("*/manifest.json"), reverse=True):
+        manifest = read_json(path)
+        if manifest.get("symbol") == symbol and manifest.get("keys") == keys:
+            settings, _ = RunFolder.find(workspace, path.parent.name).config()
+            return RunData(workspace, symbol, path.parent.name, settings, store, entries)
+    raise no_data(symbol, "a data run that finished")

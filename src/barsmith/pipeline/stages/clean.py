@@ -1,0 +1,39 @@
+"""In-session minutes of one continuous contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from barsmith.bars import cleaning
+from barsmith.bars.minutes import Minutes
+from barsmith.bars.rolls import roll_list
+from barsmith.bars.sessions import load_sessions
+from barsmith.config import SessionSettings
+from barsmith.errors import DataError
+from barsmith.instruments import Instrument
+from barsmith.pipeline.stage import stage
+from barsmith.pipeline.stages.ingest import RawData
+
+
+@dataclass(frozen=True)
+class CleanMinutes:
+    """minutes: what every later stage reads. counts: rows dropped and why. rolls: each change of contract with its ratio."""
+
+    minutes: Minutes
+    counts: dict[str, Any]
+    rolls: list[dict[str, Any]]
+
+
+@stage
+def clean(ingest: RawData, instrument: Instrument, hours: SessionSettings, rolls: tuple[int, ...]) -> CleanMinutes:
+    """Minutes outside the session dropped, contracts numbered, roll ratios known. Gaps stay gaps."""
+    minutes, counts = cleaning.clean(ingest.bars, load_sessions(instrument.calendar, hours.hours), rolls=rolls)
+    if not len(minutes):
+        raise DataError(
+            "bars/out-of-session",
+            expected=f"minutes inside the {hours.hours} sessions of {instrument.calendar}",
+            came=f"{counts['rows']} rows, all of them outside",
+            do="check the symbol, ingest.timezone and sessions.hours",
+        )
+    return CleanMinutes(minutes, counts, roll_list(minutes))

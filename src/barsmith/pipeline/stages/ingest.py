@@ -1,0 +1,41 @@
+"""Raw bars in, checked bars out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from barsmith.bars.reading import read_raw
+from barsmith.config import IngestSettings
+from barsmith.instruments import Instrument
+from barsmith.pipeline.stage import stage
+
+
+@dataclass(frozen=True)
+class RawData:
+    """bars: checked, sorted, unique, UTC. rejects: rows left out on request, with their reason. quality: what was found."""
+
+    bars: pl.DataFrame
+    rejects: pl.DataFrame
+    quality: dict[str, Any]
+
+
+@stage
+def ingest(raw_file: Path, instrument: Instrument, settings: IngestSettings) -> RawData:
+    """The file of data/raw, read and checked."""
+    raw = read_raw(
+        raw_file,
+        symbol=instrument.symbol,
+        timezone=settings.timezone,
+        timestamps=settings.timestamps,
+        on_bad_rows=settings.on_bad_rows,
+        repair=settings.repair,
+        price_limits=instrument.price_limits,
+        tick_size=instrument.tick,
+        root=raw_file.parent,
+        allow_outside=settings.allow_outside,
+    )
+    return RawData(raw.frame, raw.rejects, {**raw.quality.as_dict(), "source": raw_file.name})

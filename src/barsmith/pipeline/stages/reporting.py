@@ -1,0 +1,69 @@
+"""The data run as a page that a careful reader can check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from barsmith.instruments import Instrument
+from barsmith.pipeline.data_report import Facts, html_sections, lead, markdown
+from barsmith.pipeline.stage import stage
+from barsmith.pipeline.stages.clean import CleanMinutes
+from barsmith.pipeline.stages.datasets import DataSets
+from barsmith.pipeline.stages.final_labels import FinalLabels
+from barsmith.pipeline.stages.ingest import RawData
+from barsmith.pipeline.stages.mtf import FeatureTable
+from barsmith.pipeline.stages.scaling import ScaledFrames
+from barsmith.pipeline.stages.sessions import SessionBars
+from barsmith.pipeline.stages.splits import SplitRows
+from barsmith.pipeline.stages.validation import Validated
+
+
+@dataclass(frozen=True)
+class Report:
+    """lead: the first sentence. markdown: the whole report as text. sections: [heading, HTML fragments], for `page`."""
+
+    lead: str
+    markdown: str
+    sections: list[list[object]]
+
+    @property
+    def rows(self) -> int | None:
+        return None
+
+
+@stage
+def reporting(
+    ingest: RawData,
+    clean: CleanMinutes,
+    sessions: SessionBars,
+    mtf: FeatureTable,
+    final_labels: FinalLabels,
+    splits: SplitRows,
+    scaling: ScaledFrames,
+    datasets: DataSets,
+    validation: Validated,
+    instrument: Instrument,
+    base_timeframe: str,
+) -> Report:
+    """Quality, sessions, labels, splits, features and findings, as text and as pictures."""
+    facts = Facts(
+        symbol=instrument.symbol,
+        base_timeframe=base_timeframe,
+        quality=ingest.quality,
+        cleaned=clean.counts,
+        rolls=clean.rolls,
+        bars=sessions.bars,
+        labels=final_labels.table,
+        barriers=final_labels.barriers,
+        label_counts=final_labels.counts,
+        split=splits.split,
+        features=mtf.names,
+        catalogue=mtf.catalogue,
+        first_settled=mtf.first_settled,
+        feature_set=validation.feature_set,
+        findings=validation.findings,
+        data_sets=datasets.manifest["horizons"],
+        train=scaling.train,
+        val=scaling.val,
+    )
+    return Report(lead(facts), markdown(facts), [[heading, parts] for heading, parts in html_sections(facts)])

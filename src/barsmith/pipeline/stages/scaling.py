@@ -1,0 +1,64 @@
+"""Features on one scale, learned on train and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from barsmith.config import ScalingSettings
+from barsmith.datasets.roles import roles_of
+from barsmith.datasets.scaling import RobustScaler
+from barsmith.errors import DataError
+from barsmith.pipeline.stage import stage
+from barsmith.pipeline.stages.final_labels import FinalLabels
+from barsmith.pipeline.stages.mtf import FeatureTable
+from barsmith.pipeline.stages.splits import SplitRows
+
+
+@dataclass(frozen=True)
+class ScaledFrames:
+    """train, val, test: the splits' rows with meta columns, scaled features, labels and weights. scaler: as JSON. roles: of the columns."""
+
+    train: pl.DataFrame
+    val: pl.DataFrame
+    test: pl.DataFrame
+    scaler: dict[str, Any]
+    roles: dict[str, str]
+
+    @property
+    def rows(self) -> int:
+        return len(self.train) + len(self.val) + len(self.test)
+
+
+@stage
+def scaling(splits: SplitRows, mtf: FeatureTable, final_labels: FinalLabels, settings: ScalingSettings) -> ScaledFrames:
+    """Robust scaling, fitted on the settled train rows, applied to all three, clipped."""
+    fitted = fit(mtf, splits.of("train"), settings.clip)
+    labels = final_labels.table.drop("datetime")
+    parts = {}
+    for name in ("train", "val", "test"):
+        rows = pl.Series(splits.of(name))
+        part = mtf.features[rows]
+        scaled = fitted.apply(part.select(mtf.names).to_numpy())
+        columns = {column: np.ascontiguousarray(scaled[:, i]) for i, column in enumerate(mtf.names)}
+        parts[name] = part.drop(mtf.names).hstack(pl.DataFrame(columns)).hstack(labels[rows])
+    roles = roles_of(parts["train"].columns, mtf.names)
+    return ScaledFrames(**parts, scaler=json.loads(fitted.to_json()), roles=dict(roles))
+
+
+def fit(table: FeatureTable, train: np.ndarray, clip: float) -> RobustScaler:
+    """The scaler of these train rows, those left out that have not settled."""
+    rows = table.features[pl.Series(train)].filter(pl.col("is_settled"))
+    if not len(rows):
+        slowest = max(table.first_settled, key=lambda name: table.first_settled[name])
+        raise DataError(
+            "bars/too-few-rows",
+            expected=f"settled rows in the training slice: {slowest} settles at base bar {table.first_settled[slowest]}",
+            came=f"a training slice that ends at base bar {int(train[-1])}",
+            do=f"bring a longer file, or drop the slowest features (features.drop: [{slowest}])",
+        )
+    return RobustScaler.fit(rows.select(table.names).to_numpy(), table.names, clip)

@@ -1,0 +1,50 @@
+"""The calendar's rows without those whose labels reach into the next split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from barsmith.bars.minutes import as_minutes
+from barsmith.pipeline.stage import stage
+from barsmith.pipeline.stages.calendar import Calendar
+from barsmith.pipeline.stages.labeling import RawLabels
+from barsmith.pipeline.stages.sessions import SessionBars
+from barsmith.splits.calendar import NAMES, split_rows
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """split: the calendar and, for each split, its rows as runs [first, one past the last], with how many were purged by label end."""
+
+    split: dict[str, Any]
+
+    def of(self, name: str) -> np.ndarray:
+        """Row numbers of a split."""
+        return np.concatenate([np.arange(*run) for run in self.split["kept"][name]])
+
+    @property
+    def rows(self) -> int:
+        return sum(run[1] - run[0] for name in NAMES for run in self.split["kept"][name])
+
+
+@stage
+def splits(sessions: SessionBars, labeling: RawLabels, calendar: Calendar) -> SplitRows:
+    """Train, validation and test rows, purged by the latest label end of any horizon."""
+    drawn = calendar.drawn()
+    label_end = np.max([one.label_end for one in labeling.labels().values()], axis=0)
+    rows = split_rows(drawn, as_minutes(sessions.bars["decision"]), label_end)
+    purged = {name: len(getattr(drawn, name)) - len(rows[name]) for name in NAMES}
+    return SplitRows({**calendar.split, "kept": {name: runs(rows[name]) for name in NAMES}, "purged_by_label_end": purged})
+
+
+def runs(rows: np.ndarray) -> list[list[int]]:
+    """Ascending row numbers as runs [first, one past the last].
+
+    >>> runs(np.array([0, 1, 2, 5, 6]))
+    [[0, 3], [5, 7]]
+    """
+    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
+    return [[int(part[0]), int(part[-1]) + 1] for part in np.split(rows, cuts) if len(part)]

@@ -1,0 +1,206 @@
+"""`train`: a model fitted on the training slice, judged on validation beside the baselines, and left as a run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from barsmith.datasets.container import Part, TimeSeriesDataContainer
+from barsmith.errors import UsageError
+from barsmith.ledger import Ledger
+from barsmith.metrics.bootstrap import difference_intervals, session_intervals
+from barsmith.metrics.classification import scores
+from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.discovery import discover
+from barsmith.models.fitting import Progress, fit_model, predict_model
+from barsmith.models.params import ModelParams
+from barsmith.models.rows import check_rows_disjoint
+from barsmith.models.yaml_params import load_params
+from barsmith.pipeline.run_data import RunData, load_run_data
+from barsmith.pipeline.training_folder import free_name, write_training_run
+from barsmith.splits.purging import inner_split
+from barsmith.validation.baselines import baseline_probabilities, baseline_scores
+from barsmith.validation.verdict import Alarm, Verdict, alarms, verdict
+
+STOPPING_SHARE = 0.15  # of the training rows, the last ones: they decide when to stop
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One split's predictions and what they are worth. intervals: 95 %, by drawing whole sessions. best_possible: of a simulated market."""
+
+    part: Part
+    output: PredictionOutput
+    metrics: dict[str, float | None]
+    intervals: dict[str, list[float] | None]
+    baselines: dict[str, dict[str, float | None]]
+    better_than: dict[str, dict[str, list[float] | None]]
+    best_possible: dict[str, float | None] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A finished training: the fitted model, what it told, and its judged splits (`val`, and `test` where it was opened)."""
+
+    data: RunData
+    container: TimeSeriesDataContainer
+    model: BaseModel
+    params: ModelParams
+    told: TrainingMetrics
+    splits: dict[str, Judged]
+    verdict: Verdict
+    alarms: list[Alarm]
+    test_openings: int
+    seconds: float
+    run_dir: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `barsmith --json train` prints."""
+        return {
+            "run_dir": str(self.run_dir),
+            "model": self.model.info.name,
+            "symbol": self.data.symbol,
+            "horizon": self.container.horizon,
+            "seconds": round(self.seconds, 3),
+            "metrics": {name: judged.metrics for name, judged in self.splits.items()},
+            "intervals": {name: judged.intervals for name, judged in self.splits.items()},
+            "baselines": self.splits["val"].baselines,
+            "better_than_baselines": self.splits["val"].better_than,
+            "best_possible": self.splits["val"].best_possible,
+            "verdict": self.verdict.as_dict(),
+            "alarms": [alarm.as_dict() for alarm in self.alarms],
+            "trials": self.verdict.trials,
+            "test_openings": self.test_openings,
+            "rows": {name: len(part) for name, part in self.parts().items()},
+            "left_out": {name: dict(counts) for name, counts in self.container.left_out.items()},
+            "training": self.told.as_dict(),
+        }
+
+    def parts(self) -> dict[str, Part]:
+        opened = {"test": self.container.test} if self.container.test_is_open else {}
+        return {"train": self.container.train, "val": self.container.val, **opened}
+
+
+def train(
+    workspace: Path,
+    *,
+    model: str,
+    symbol: str,
+    horizon: int = 20,
+    overrides: Sequence[str] = (),
+    open_test: bool = False,
+    progress: Progress | None = None,
+) -> Training:
+    """Fit `model` on the data run of `symbol` that lies in the workspace, and judge it.
+
+    overrides: of the model's settings, as `training.max_depth=8`. open_test: also score the test split, which is recorded.
+    Early stopping looks at the last 15 % of the training rows, purged; never at validation.
+    Raises UsageError `config/...`, DataError `data/...`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
+    """
+    started = time.perf_counter()
+    data = load_run_data(workspace, symbol)
+    discover(workspace, data.settings.models.modules)
+    cls, params = load_params(model, workspace, overrides)
+    if cls.info.reads != "tabular":
+        raise UsageError(
+            "models/reads",
+            expected="a model that reads rows (tabular)",
+            came=f"{model}, which reads {cls.info.reads}",
+            do="choose another model",
+        )
+    made = cls(params)
+    made.check_machine()
+    container = data.container(horizon)
+    fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress)
+    parts = {"val": container.val}
+    if open_test:
+        container = container.open_test()
+        parts["test"] = container.test
+    seeds = np.random.SeedSequence([data.settings.random_seed, horizon]).spawn(2)
+    splits = {name: judged(data, fitted, container, part, seed) for (name, part), seed in zip(parts.items(), seeds, strict=False)}
+    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    run_dir = free_name(workspace / "experiments" / "runs" / f"{model}_{data.symbol}_h{horizon}_{stamp}")
+    ledger = Ledger(workspace)
+    told_to_ledger: dict[str, Any] = {"symbol": data.symbol, "horizon": horizon, "model": model, "run": run_dir.name}
+    chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
+    ledger.record(
+        **told_to_ledger, configuration=chosen, scores={k: splits["val"].metrics[k] for k in ("accuracy", "log_loss", "auc_macro")}
+    )
+    if open_test:
+        ledger.record_opening(**told_to_ledger)
+    trials, openings = ledger.trials(data.symbol, horizon), len(ledger.openings(data.symbol, horizon))
+    val, levels = splits["val"], data.settings.verdict.at(data.settings.base_timeframe, horizon)
+    raised = alarms(val.metrics, val.baselines, levels, intervals=val.intervals, known_best=val.best_possible)
+    judgement = verdict(val.metrics, val.intervals, val.better_than["time_of_day"], trials=trials, raised=len(raised))
+    seconds = time.perf_counter() - started
+    training = Training(data, container, fitted, params, told, splits, judgement, raised, openings, seconds, run_dir)
+    write_training_run(training)
+    return training
+
+
+def fit(
+    model: BaseModel, container: TimeSeriesDataContainer, *, seed: int, progress: Progress | None = None
+) -> tuple[BaseModel, TrainingMetrics]:
+    """Fit on the training slice, with its last rows, purged, to decide when to stop."""
+    part = container.train
+    fit_rows, stop_rows = inner_split(
+        np.arange(len(part)), part.decision, part.label_end, share=STOPPING_SHARE, purge_bars=3 * container.horizon
+    )
+    check_rows_disjoint(part.decision[stop_rows], container.val.decision)
+    told = fit_model(
+        model,
+        part.X[fit_rows],
+        part.y[fit_rows],
+        part.X[stop_rows],
+        part.y[stop_rows],
+        weight_train=part.weight[fit_rows],
+        weight_val=part.weight[stop_rows],
+        feature_names=container.feature_names,
+        seed=seed,
+        progress=progress,
+    )
+    return model, told
+
+
+def judged(data: RunData, model: BaseModel, container: TimeSeriesDataContainer, part: Part, seed: np.random.SeedSequence) -> Judged:
+    """A part's predictions beside the baselines, each with intervals over the same drawn sessions."""
+    output = predict_model(model, part.X)
+    others = baseline_probabilities(container.train, part)
+    intervals = session_intervals(part.y, output.probabilities, part.session, seed=seed, log_return=part.log_return)
+    better = {
+        name: difference_intervals(part.y, output.probabilities, p, part.session, seed=seed, log_return=part.log_return)
+        for name, p in others.items()
+    }
+    better["majority"]["log_loss"] = None  # it names a class and no odds
+    truth = data.truth(part, container.horizon)
+    return Judged(
+        part=part,
+        output=output,
+        metrics=scores(part.y, output.probabilities, log_return=part.log_return),
+        intervals=intervals,
+        baselines=baseline_scores(container.train, part),
+        better_than={name: {k: row[k] for k in ("accuracy", "log_loss", "auc_timing", "auc_direction")} for name, row in better.items()},
+        best_possible=None if truth is None else scores(part.y, truth, log_return=part.log_return),
+    )
+
+
+def summary_rows(training: Training) -> list[Mapping[str, Any]]:
+    """The table of scores that a reader sees: the model, the baselines, and the best possible where it is known."""
+    shown = ("accuracy", "f1_macro", "log_loss", "brier", "auc_timing", "auc_direction")
+    val = training.splits["val"]
+    rows: list[Mapping[str, Any]] = [{"validation": training.model.info.name, **{k: val.metrics[k] for k in shown}}]
+    rows += [{"validation": "  95 % interval", **{k: val.intervals[k] for k in shown}}]
+    rows += [{"validation": name.replace("_", " "), **{k: row[k] for k in shown}} for name, row in val.baselines.items()]
+    if val.best_possible is not None:
+        rows.append({"validation": "best possible", **{k: val.best_possible[k] for k in shown}})
+    if "test" in training.splits:
+        test = training.splits["test"]
+        rows.append({"validation": f"TEST: {training.model.info.name}", **{k: test.metrics[k] for k in shown}})
+        rows.append({"validation": "  95 % interval", **{k: test.intervals[k] for k in shown}})
+    return rows

@@ -1,0 +1,106 @@
+"""What a training leaves: `experiments/runs/{model}_{symbol}_h{H}_{time}/`, whole or not there, every file in its manifest."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from barsmith import __version__
+from barsmith.artifacts import record_of, storage_errors, write_bytes, write_json, write_parquet
+from barsmith.bars.minutes import as_datetime
+from barsmith.models import feature_importance, save_model
+
+if TYPE_CHECKING:
+    from barsmith.pipeline.training import Judged, Training
+
+
+def write_training_run(training: Training) -> None:
+    """Write the folder beside its place, then give it its name."""
+    target = training.run_dir
+    runs = target.parent
+    with storage_errors(runs, "make the training's folder"):
+        runs.mkdir(parents=True, exist_ok=True)
+        built = Path(tempfile.mkdtemp(prefix=".training.", dir=runs))
+    try:
+        with storage_errors(built, "write the training"):
+            built.chmod(0o755)
+        write_files(built, training)
+        files = {str(p.relative_to(built)): record_of(p).as_dict() for p in sorted(built.rglob("*")) if p.is_file()}
+        info = training.model.info
+        about = {"model": info.name, "family": info.family, "symbol": training.data.symbol, "horizon": training.container.horizon}
+        write_json(built / "manifest.json", {**about, "barsmith": __version__, "run": target.name, "files": files})
+        with storage_errors(target, "put the training in its place"):
+            built.rename(target)
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
+
+
+def free_name(target: Path) -> Path:
+    """The name, or the name with -2, -3, ... where a training of the same second has it."""
+    names = [target, *(target.with_name(f"{target.name}-{count}") for count in range(2, 1000))]
+    return next(name for name in names if not name.exists())
+
+
+def write_files(folder: Path, training: Training) -> None:
+    from barsmith.pipeline.training_report import training_page
+
+    data, container = training.data, training.container
+    names = container.feature_names
+    save_model(training.model, folder / "checkpoints" / "best_model")
+    for name, judged in training.splits.items():
+        write_parquet(folder / "predictions" / f"{name}_predictions.parquet", predictions(judged), symbol=data.symbol)
+    importance, how = feature_importance(training.model, container.val.X, container.val.y, names, seed=data.settings.random_seed)
+    write_json(folder / "metrics" / "training_metrics.json", training.as_dict())
+    write_bytes(folder / "metrics" / "feature_importance.csv", importance_csv(importance))
+    write_bytes(folder / "plots" / "report.html", training_page(training, importance, how).encode())
+    write_json(folder / "config" / "settings.json", data.settings.model_dump(mode="json"))
+    write_json(folder / "config" / "params.json", training.params.model_dump(mode="json"))
+    write_bytes(folder / "config" / "scaler.json", data.scaler_of(names).to_json().encode())
+    write_json(folder / "config" / "features.json", {**data.features_of(names), "model_code": model_code(training, data.workspace)})
+    about = {"run_id": data.run_id, "symbol": data.symbol, "horizon": container.horizon, "train_rows": len(container.train)}
+    write_json(
+        folder / "config" / "data.json",
+        {**about, "minutes": data.minutes_file, "contracts": list(data.contracts), "fingerprint": data.fingerprint},
+    )
+
+
+def predictions(judged: Judged) -> pl.DataFrame:
+    """datetime, decision, label_end (UTC), y_true, signal, confidence, prob_short, prob_neutral, prob_long, log_return."""
+    part, output = judged.part, judged.output
+    return pl.DataFrame(
+        {
+            "datetime": as_datetime(part.datetime),
+            "decision": as_datetime(part.decision),
+            "label_end": as_datetime(part.label_end),
+            "y_true": part.y,
+            "signal": output.signal,
+            "confidence": output.confidence,
+            **{f"prob_{name}": np.ascontiguousarray(output.probabilities[:, i]) for i, name in enumerate(("short", "neutral", "long"))},
+            "log_return": part.log_return,
+        }
+    )
+
+
+def importance_csv(importance: dict[str, float]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["feature", "importance"])
+    writer.writerows((name, repr(float(value))) for name, value in sorted(importance.items(), key=lambda item: (-item[1], item[0])))
+    return text.getvalue().encode()
+
+
+def model_code(training: Training, workspace: Path) -> list[dict[str, Any]]:
+    """The user's file that defines the model, by its path in the workspace and its hash; nothing for a shipped or installed one."""
+    origin = Path(training.model.info.origin)
+    if origin.suffix != ".py":
+        return []
+    path = origin.resolve()
+    inside = path.is_relative_to(workspace.resolve())
+    return [{"path": str(path.relative_to(workspace.resolve()) if inside else path), "sha256": record_of(path).sha256}]

@@ -1,0 +1,170 @@
+"""Everything between a raw bar and a signal, in one folder: history, feature plan, scaler, model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+
+from barsmith.artifacts import read_parquet, read_verified
+from barsmith.bars.cleaning import clean
+from barsmith.bars.minutes import Minutes, as_minutes
+from barsmith.bars.reading import validate_frame
+from barsmith.bars.sessions import Sessions, load_sessions
+from barsmith.config import Settings
+from barsmith.datasets.scaling import RobustScaler
+from barsmith.errors import IntegrityError
+from barsmith.features.plan import Plan
+from barsmith.features.registry import Feature, catalogue
+from barsmith.instruments import instrument
+from barsmith.models import load_model
+from barsmith.models.discovery import load_file
+from barsmith.serving.bundle_record import BundleRecord, CodeEntry, bad, notes_on, read_record
+from barsmith.serving.scoring import Scorer
+from barsmith.serving.session import LiveSession
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model that takes raw minutes. `Bundle.load(folder)`, then `.predict(bars)` for a file or `.live()` for a feed."""
+
+    folder: Path
+    record: BundleRecord
+    settings: Settings
+    sessions: Sessions
+    plan: Plan
+    scorer: Scorer
+    history: Minutes
+    notes: tuple[str, ...] = ()
+
+    @property
+    def symbol(self) -> str:
+        return self.record.symbol
+
+    @property
+    def rolls(self) -> tuple[int, ...]:
+        return self.settings.roll_minutes(self.symbol)
+
+    @property
+    def price_limits(self) -> tuple[float, float]:
+        return instrument(self.symbol, self.settings).price_limits
+
+    @classmethod
+    def load(cls, folder: Path | str, *, workspace: Path | str | None = None, modules: Iterable[Path | str] = ()) -> Self:
+        """Verify a bundle's folder and make it ready.
+
+        workspace: where the user's own feature and model files are looked for (default: the current folder). modules: such files by path.
+        Code is never run from the bundle: a file must be the user's own, and the one that the bundle was trained with.
+        Raises UsageError `bundle/not-found`, IntegrityError `bundle/...` or `integrity/...`.
+        """
+        folder, workspace = Path(folder), Path(workspace or ".")
+        record = read_record(folder)
+        settings = Settings.model_validate_json(pack(record.settings))
+        given = [Path(module) for module in modules]
+        feature_code = [own_file(entry, workspace, given) for entry in record.feature_code]
+        for entry in record.model_code:
+            load_file(own_file(entry, workspace, given))
+        features = chosen(record, catalogue(feature_code, settings.features.params, settings.timeframes))
+        sessions = load_sessions(instrument(record.symbol, settings).calendar, settings.sessions.hours)
+        plan = Plan({each.name: each.expr for each in features}, base=settings.base_timeframe, sessions=sessions)
+        check_features(record, plan, features, settings.base_timeframe)
+        scaler = RobustScaler.from_json(read_verified(folder / "scaler.json", record.files["scaler.json"].model_dump()).decode())
+        if tuple(scaler.names) != plan.names:
+            raise bad(
+                "bundle/shape",
+                "a scaler of the bundle's features in their order",
+                f"{len(scaler.names)} others",
+                "create the bundle again",
+                "scaler.json",
+            )
+        model = load_model(folder / "model", feature_names=plan.names)
+        if model.info.name != record.model:
+            raise bad("bundle/model", f"the model {record.model}", model.info.name, "create the bundle again", "model/model.json")
+        frame, _ = read_parquet(folder / "history.parquet", record.files["history.parquet"].model_dump(), symbol=record.symbol)
+        history = Minutes.from_frame(frame, tuple(record.contracts))
+        return cls(folder, record, settings, sessions, plan, Scorer(scaler, model), history, tuple(notes_on(record)))
+
+    def minutes(self, bars: pl.DataFrame) -> tuple[Minutes, int]:
+        """The history that is older than the first of `bars`, then those; and how many minutes of history there are."""
+        raw = validate_frame(bars, symbol=self.symbol, price_limits=self.price_limits).frame
+        older = self.history[: int(np.searchsorted(self.history.time, as_minutes(raw["datetime"])[0]))]
+        minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=older)
+        return minutes, len(older)
+
+    def predict(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """A signal for each finished base bar of `bars`, raw one-minute bars as `read_bars` gives them.
+
+        Returns datetime (the bar's open, UTC), symbol, signal, confidence, prob_short, prob_neutral, prob_long; null while warming up.
+        """
+        minutes, older = self.minutes(bars)
+        reading = self.plan.read(minutes)
+        mine = reading.base.last >= older
+        return self.scorer.frame(reading.base.start[mine], self.symbol, reading.matrix[mine], reading.settled[mine])
+
+    def live(self, history: pl.DataFrame | None = None) -> LiveSession:
+        """A session that stands after the bundle's history, and after those of `history` that are later."""
+        minutes = self.history
+        if history is not None and len(history):
+            raw = validate_frame(history, symbol=self.symbol, price_limits=self.price_limits).frame
+            minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=self.history)
+        return LiveSession(self, minutes)
+
+
+def pack(settings: dict[str, object]) -> bytes:
+    import orjson
+
+    return orjson.dumps(settings)
+
+
+def own_file(entry: CodeEntry, workspace: Path, given: list[Path]) -> Path:
+    """The user's own copy of a file that the bundle was trained with."""
+    for path in (*given, workspace / entry.path):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256:
+            return path
+    raise IntegrityError(
+        "bundle/code",
+        expected=f"the file {ascii(entry.path)[:120]} with SHA-256 {entry.sha256[:12]}..., with which the bundle was trained",
+        came="another one" if (workspace / entry.path).is_file() else "none",
+        do="put that file into the workspace, or name it with --module; code is never run from a bundle",
+        where="bundle.json",
+    )
+
+
+def chosen(record: BundleRecord, known: dict[str, Feature]) -> list[Feature]:
+    names = [entry.name for entry in record.features]
+    if len(set(names)) != len(names) or not names:
+        raise bad("bundle/features", "one or more features, each once", f"{len(names)} with repetitions", "create the bundle again")
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise bad(
+            "bundle/features",
+            "features that this barsmith and its modules define",
+            ascii(missing[0])[:80],
+            "use the barsmith that made the bundle",
+        )
+    return [known[name] for name in names]
+
+
+def check_features(record: BundleRecord, plan: Plan, features: list[Feature], base: str) -> None:
+    fingerprints = plan.fingerprints()
+    for entry, feature in zip(record.features, features, strict=True):
+        if entry.fingerprint != fingerprints[entry.name]:
+            raise bad(
+                "bundle/features",
+                f"{entry.name} as it was defined in training",
+                "another definition",
+                "train again, or use the barsmith that made the bundle",
+            )
+        if (entry.warmup_bars, entry.timeframe) != feature.warmup(base):
+            came = f"{entry.warmup_bars} bars of {entry.timeframe}"
+            raise bad(
+                "bundle/warmup",
+                f"a warm-up of {' bars of '.join(map(str, feature.warmup(base)))} for {entry.name}",
+                came,
+                "create the bundle again",
+            )

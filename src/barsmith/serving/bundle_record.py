@@ -1,0 +1,194 @@
+"""What stands in a bundle's `bundle.json`, and how a folder is checked against it before anything in it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from barsmith.artifacts import canonical_json, parse_json, read_verified, storage_errors
+from barsmith.errors import IntegrityError, UsageError
+
+FILE = "bundle.json"
+SCHEMA_VERSION = 1
+MAX_RECORD_BYTES = 4 << 20
+Text = Annotated[str, Field(max_length=4096)]
+Name = Annotated[str, Field(max_length=200)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class FileEntry(Strict):
+    sha256: Hash
+    size: Annotated[int, Field(ge=0)]
+
+
+class FeatureEntry(Strict):
+    """A feature of the bundle, in the model's order; the fingerprint is that of its definition."""
+
+    name: Name
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    warmup_bars: Annotated[int, Field(ge=1)]
+    timeframe: Name
+
+
+class CodeEntry(Strict):
+    """A file of the user's that defines features or a model: looked for in the workspace, never run from the bundle."""
+
+    path: Text
+    sha256: Hash
+
+
+class BundleRecord(Strict):
+    schema_version: int
+    name: Name
+    symbol: Name
+    horizon: Annotated[int, Field(ge=1)]
+    model: Name
+    family: Name
+    created: datetime
+    barsmith: Name
+    versions: dict[Name, Name]
+    maths: Name
+    settings: dict[str, Any]
+    features: list[FeatureEntry]
+    feature_code: list[CodeEntry]
+    model_code: list[CodeEntry]
+    classes: list[int]
+    contracts: list[Name]
+    trained: dict[Name, Text]
+    files: dict[Name, FileEntry]
+    digest: Hash
+
+
+def digest_of(record: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json({k: v for k, v in record.items() if k != "digest"})).hexdigest()
+
+
+def maths_fingerprint() -> str:
+    """A hash of what this machine's log, exp, tanh and their like return: their last bits differ between processors."""
+    x = np.linspace(1e-3, 40.0, 4001)
+    bits = hashlib.sha256()
+    for function in (np.log, np.exp, np.tanh, np.sin, np.cos, np.sqrt):
+        bits.update(function(x).tobytes())
+        bits.update(np.array([float(function(v)) for v in x[::40]]).tobytes())
+    return bits.hexdigest()[:16]
+
+
+def bad(code: str, expected: str, came: str, do: str, where: str = FILE) -> IntegrityError:
+    return IntegrityError(code, expected=expected, came=came, do=do, where=where)
+
+
+def read_record(folder: Path) -> BundleRecord:
+    """The checked record of a bundle: structure first, then every file's size and SHA-256. Nothing else of the bundle is read.
+
+    Raises UsageError `bundle/not-found` where there is no folder; IntegrityError `bundle/...` or `integrity/...` for anything wrong in it.
+    """
+    if "://" in str(folder) or str(folder).startswith(("runs:", "models:")) or not folder.is_dir():
+        raise UsageError(
+            "bundle/not-found",
+            expected="a bundle's folder",
+            came=ascii(str(folder))[:120],
+            do="make one with `barsmith bundle create`, or `barsmith bundle list`",
+        )
+    names = listed(folder)
+    if FILE not in names:
+        raise bad("bundle/not-found", f"a folder with {FILE}", f"{len(names)} other files", "create the bundle again", str(folder))
+    if (folder / FILE).stat().st_size > MAX_RECORD_BYTES:
+        raise bad("bundle/manifest", f"at most {MAX_RECORD_BYTES} bytes", "more", "create the bundle again")
+    with storage_errors(folder / FILE, "read the file"):
+        raw = (folder / FILE).read_bytes()
+    value = parse_json(raw, FILE, code="bundle/manifest")
+    if not isinstance(value, dict):
+        raise bad("bundle/manifest", "a JSON object", type(value).__name__, "create the bundle again")
+    if value.get("schema_version") != SCHEMA_VERSION:
+        raise bad(
+            "bundle/version",
+            f"schema_version {SCHEMA_VERSION}",
+            repr(value.get("schema_version"))[:60],
+            "use the barsmith that made the bundle",
+        )
+    if value.get("classes") != [-1, 0, 1]:
+        raise bad("bundle/classes", "classes [-1, 0, 1]", repr(value.get("classes"))[:60], "create the bundle again")
+    try:
+        record = BundleRecord.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))[:120]
+        raise bad(
+            "bundle/manifest", f"a bundle's record ({place}: {first['msg'][:120]})", ascii(first["input"])[:80], "create the bundle again"
+        ) from None
+    check_files(folder, record, names)
+    if canonical_json(value) != raw or record.digest != digest_of(value):
+        raise bad("integrity/mismatch", "the record as it was written", "a changed one", "create the bundle again")
+    return record
+
+
+def listed(folder: Path) -> set[str]:
+    """Every file below the folder, by its path in it; links, devices and files of two names are refused."""
+    found: set[str] = set()
+    for place, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(place, name)
+            status = path.lstat()
+            where = str(path.relative_to(folder))
+            if stat.S_ISDIR(status.st_mode):
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                raise bad("bundle/special-file", "regular files only", "a link or a device", "create the bundle again", where)
+            if status.st_nlink > 1:
+                raise bad("bundle/hardlink", "files with one name", f"{status.st_nlink} names", "copy the bundle file by file", where)
+            found.add(where)
+    return found
+
+
+def check_files(folder: Path, record: BundleRecord, names: set[str]) -> None:
+    for name in record.files:
+        if name.startswith("/") or ".." in Path(name).parts or "\\" in name:
+            raise bad("bundle/manifest", "paths inside the bundle", ascii(name)[:80], "create the bundle again")
+        if name not in names:
+            raise bad("bundle/missing-file", f"the file {ascii(name)[:80]}", "none", "create the bundle again", str(folder))
+    extra = sorted(names - set(record.files) - {FILE})
+    if extra:
+        raise bad("bundle/unlisted-file", "only the files that the record lists", ascii(extra[0])[:80], "remove it", str(folder))
+    for name, entry in record.files.items():
+        read_verified(folder / name, entry.model_dump(), keep=False)
+    if "model" not in {name.split("/")[0] for name in record.files} or not {"scaler.json", "history.parquet"} <= set(record.files):
+        raise bad(
+            "bundle/missing-file",
+            "model/, scaler.json and history.parquet",
+            ", ".join(sorted(record.files))[:200],
+            "create the bundle again",
+            str(folder),
+        )
+
+
+def notes_on(record: BundleRecord) -> list[str]:
+    """What a user should know about running this bundle here: it does not stop it."""
+    notes = []
+    if record.created.astimezone(UTC) > datetime.now(UTC) + timedelta(days=1):
+        notes.append(f"bundle/clock: made on {record.created:%Y-%m-%d}, which is in the future: check this machine's clock")
+    if record.maths != maths_fingerprint():
+        notes.append(
+            "bundle/maths: this machine's log, exp or tanh differ in their last bits from those of the machine that trained: so may features"
+        )
+    here = versions()
+    changed = [f"{name} {record.versions[name]} -> {here.get(name)}" for name in record.versions if record.versions[name] != here.get(name)]
+    if changed:
+        notes.append(f"bundle/versions: made with other versions ({', '.join(changed)}): run `barsmith parity` before trusting it")
+    return notes
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("numpy", "numba", "TA-Lib", "polars")}

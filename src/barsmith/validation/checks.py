@@ -1,0 +1,75 @@
+"""The checks of a finished data run: what stands in its tables that must not, and what a reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from barsmith.datasets.scaling import RobustScaler
+
+
+@dataclass(frozen=True)
+class Finding:
+    """code: the case, for machines. what: a sentence. rows: how many are concerned. columns: which. An error must not be trained on."""
+
+    code: str
+    what: str
+    rows: int = 0
+    columns: tuple[str, ...] = ()
+    severity: Literal["error", "warning"] = "error"
+
+    def as_dict(self) -> dict[str, object]:
+        return {**asdict(self), "columns": list(self.columns)}
+
+
+def settled_matrix(frame: pl.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """(N, F) float64: the settled rows of a table, which are the rows that scaler and correlation filter learn from."""
+    import polars as pl
+
+    return frame.filter("is_settled").select(pl.col(list(names)).cast(pl.Float64)).to_numpy()
+
+
+def examine(
+    train: pl.DataFrame,
+    val: pl.DataFrame,
+    *,
+    features: Sequence[str],
+    kept: Sequence[str],
+    horizons: Sequence[int],
+    scaler: RobustScaler,
+    unscaled_train: pl.DataFrame,
+    test_times: pl.DataFrame | None = None,
+    max_correlation: float = 0.95,
+) -> list[Finding]:
+    """Every finding about a data run's tables, errors first.
+
+    train, val: the scaled tables. features: all feature columns; kept: those that the correlation filter left. unscaled_train: the same rows
+    before scaling. test_times: datetime, decision and label_end columns of the test table, and nothing else: it stays closed.
+    """
+    from barsmith.validation import feature_checks, label_checks
+
+    X_train, X_val = settled_matrix(train, features), settled_matrix(val, features)
+    places = [list(features).index(name) for name in kept if name in features]
+    times = {"train": train, "val": val} | ({"test": test_times} if test_times is not None else {})
+    checks: list[Iterator[Finding]] = [
+        feature_checks.columns_with_another_role(features),
+        feature_checks.answers_among_features(train, features, horizons),
+        feature_checks.not_finite(X_train, features, "train"),
+        feature_checks.not_finite(X_val, features, "val"),
+        feature_checks.kept_columns(X_train, features, kept, max_correlation),
+        feature_checks.scaler_not_of_train(scaler, unscaled_train),
+        feature_checks.scaled_otherwise(scaler, unscaled_train, train),
+        feature_checks.drifted(X_train[:, places], X_val[:, places], [features[j] for j in places]),
+        label_checks.times_out_of_order(times),
+    ]
+    for horizon in horizons:
+        checks.append(label_checks.spans_overlap(times, horizon))
+        for name, table in (("train", train), ("val", val)):
+            checks += [label_checks.impossible_labels(table, horizon, name), label_checks.unbalanced(table, horizon, name)]
+    return sorted(chain.from_iterable(checks), key=lambda finding: finding.severity)

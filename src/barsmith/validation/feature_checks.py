@@ -1,0 +1,142 @@
+"""Checks of feature columns: values, roles, likeness, drift, and whether what was fitted has seen train alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from barsmith.datasets.roles import reserved_role
+from barsmith.datasets.selection import correlations, uncorrelated
+from barsmith.validation.checks import Finding, settled_matrix
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from barsmith.datasets.scaling import RobustScaler
+
+ANSWER_LIKENESS, ANSWER_ROWS = 0.999, 10_000
+DRIFT_BINS, DRIFT_LEVEL, DRIFT_MARGIN, DRIFT_STRETCHES = 10, 0.25, 1.5, 16
+
+
+def named(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def columns_with_another_role(features: Sequence[str]) -> Iterator[Finding]:
+    """Leak 13: a label, return, weight, label end or time by its own name."""
+    wrong = tuple(name for name in features if reserved_role(name))
+    if wrong:
+        yield Finding("datasets/role", f"{named(wrong)} among the features: not features by their names", columns=wrong)
+
+
+def answers_among_features(train: pl.DataFrame, features: Sequence[str], horizons: Sequence[int]) -> Iterator[Finding]:
+    """Leak 13 under another name: a column that rises and falls with the label, return, weight or label end of its own row.
+
+    Compared by ranks, so that scaling, clipping or a logarithm do not hide it, over some 10,000 rows spread evenly.
+    """
+    import polars as pl
+
+    rows = train.filter(pl.col("is_settled"), *(pl.col(f"label_h{horizon}").is_not_null() for horizon in horizons))
+    if len(rows) < 3:
+        return
+    rows = rows.gather_every(max(1, len(rows) // ANSWER_ROWS))
+    answers: dict[str, pl.Expr] = {}
+    for horizon in horizons:
+        answers |= {name: pl.col(name) for name in (f"label_h{horizon}", f"return_h{horizon}", f"sample_weight_h{horizon}")}
+        answers[f"label_end_h{horizon} - decision"] = (pl.col(f"label_end_h{horizon}") - pl.col("decision")).dt.total_minutes()
+        answers[f"label_h{horizon} = 0"] = pl.col(f"label_h{horizon}") == 0
+    known = rows.select(**{name: answer.cast(pl.Float64).rank() for name, answer in answers.items()}).to_numpy()
+    ranks = rows.select(pl.col(list(features)).cast(pl.Float64).rank()).to_numpy()
+    likeness = correlations(np.column_stack([ranks, known]))[: len(features), len(features) :]
+    for j, i in zip(*np.nonzero(likeness > ANSWER_LIKENESS), strict=True):
+        name, answer = features[int(j)], list(answers)[int(i)]
+        yield Finding("datasets/answer", f"{name} says the same as {answer} (rank correlation {likeness[j, i]:.4f})", len(rows), (name,))
+
+
+def not_finite(X: np.ndarray, features: Sequence[str], where: str) -> Iterator[Finding]:
+    """NaN or infinity among settled rows."""
+    bad = ~np.isfinite(X)
+    columns = tuple(features[j] for j in np.flatnonzero(bad.any(axis=0)).tolist())
+    if columns:
+        rows = int(bad.any(axis=1).sum())
+        yield Finding("features/not-finite", f"{rows} settled rows of {where} hold NaN or infinity, in {named(columns)}", rows, columns)
+
+
+def kept_columns(X_train: np.ndarray, features: Sequence[str], kept: Sequence[str], maximum: float) -> Iterator[Finding]:
+    """Constant and repeated columns; and leak 15: the kept ones are not those that train alone chooses."""
+    choice = uncorrelated(X_train, features, maximum)
+    if choice.constant:
+        what = f"{named(choice.constant)} never change in train: dropped"
+        yield Finding("features/constant", what, columns=choice.constant, severity="warning")
+    if choice.correlated:
+        pairs = [f"{name} repeats {earlier}" for name, earlier in choice.correlated.items()]
+        what = f"{len(pairs)} columns are correlated above {maximum:g} with an earlier one in train and dropped: {named(pairs)}"
+        yield Finding("features/correlated", what, columns=tuple(choice.correlated), severity="warning")
+    other = tuple(sorted(set(choice.kept) ^ set(kept)))
+    if other:
+        yield Finding("validation/selection-not-train", f"train alone decides otherwise about {named(other)}", columns=other)
+
+
+def scaler_not_of_train(scaler: RobustScaler, unscaled_train: pl.DataFrame) -> Iterator[Finding]:
+    """Leak 16: the stored scaler is not, bit for bit, the one that the settled rows of train give."""
+    again = type(scaler).fit(settled_matrix(unscaled_train, scaler.names), scaler.names, scaler.clip)
+    wrong = (again.median != scaler.median) | (again.iqr != scaler.iqr)
+    columns = tuple(scaler.names[j] for j in np.flatnonzero(wrong).tolist())
+    if columns:
+        what = f"the scaler of {named(columns)} was fitted on other rows than the settled ones of train"
+        yield Finding("scaling/not-train", what, columns=columns)
+
+
+def scaled_otherwise(scaler: RobustScaler, unscaled: pl.DataFrame, scaled: pl.DataFrame) -> Iterator[Finding]:
+    """The scaled table is not what the stored scaler makes of the unscaled one."""
+    import polars as pl
+
+    if unscaled["datetime"].to_list() != scaled["datetime"].to_list():
+        yield Finding("scaling/other-rows", "the scaled table does not hold the rows that were scaled", abs(len(scaled) - len(unscaled)))
+        return
+    expected, came = (table.select(pl.col(scaler.names).cast(pl.Float64)).to_numpy() for table in (unscaled, scaled))
+    wrong = ~((scaler.apply(expected) == came) | (np.isnan(expected) & np.isnan(came)))
+    columns = tuple(scaler.names[j] for j in np.flatnonzero(wrong.any(axis=0)).tolist())
+    if columns:
+        rows = int(wrong.any(axis=1).sum())
+        yield Finding("scaling/other-values", f"{named(columns)} were not scaled by the stored scaler", rows, columns)
+
+
+def drifted(X_train: np.ndarray, X_val: np.ndarray, features: Sequence[str]) -> Iterator[Finding]:
+    """Columns whose distribution in val is further from train's than any stretch of train itself.
+
+    Bars are correlated, so that textbook levels of the population stability index would accuse every slow feature: a column is
+    named only above 0.25 and above one and a half times the worst of 16 stretches of train that are as long as val.
+    """
+    if not len(X_train) or not len(X_val):
+        return
+    length = min(len(X_val), len(X_train) // 2)
+    starts = np.linspace(0, len(X_train) - length, DRIFT_STRETCHES).astype(int).tolist()
+    far = []
+    for j, name in enumerate(features):
+        finite = X_train[np.isfinite(X_train[:, j]), j]
+        edges = np.unique(np.quantile(finite, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1])) if len(finite) else finite
+        before, after = (np.searchsorted(edges, X[:, j], "right") for X in (X_train, X_val))
+        whole = _shares(before, len(edges))
+        index = stability_index(whole, _shares(after, len(edges)))
+        worst = max(stability_index(whole, _shares(before[start : start + length], len(edges))) for start in starts)
+        if index > max(DRIFT_LEVEL, DRIFT_MARGIN * worst):
+            far.append((index, name))
+    if far:
+        far.sort(reverse=True)
+        what = f"{len(far)} features moved further from train to val than within train; furthest (stability index): "
+        what += named([f"{name} {index:.2f}" for index, name in far])
+        yield Finding("features/drift", what, len(X_val), tuple(name for _, name in far), "warning")
+
+
+def _shares(bins: np.ndarray, edges: int) -> np.ndarray:
+    """Shares of the bins between the edges, half a row added to each so that none is empty."""
+    counts = np.bincount(bins, minlength=edges + 1) + 0.5
+    return np.asarray(counts / counts.sum())
+
+
+def stability_index(before: np.ndarray, after: np.ndarray) -> float:
+    """Population stability index of two sets of shares: 0 when they are equal. Source: Siddiqi (2006)."""
+    return float(((after - before) * np.log(after / before)).sum())

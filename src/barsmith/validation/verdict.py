@@ -1,0 +1,131 @@
+"""What a score is worth, in a sentence, and an alarm when it is too good to be true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from barsmith.config import AlarmLevels
+from barsmith.metrics.bootstrap import Interval
+from barsmith.metrics.classification import LOWER_IS_BETTER
+
+Scores = Mapping[str, float | None]
+Intervals = Mapping[str, Interval]
+LEAK_CHECKS = ("barsmith validate", "barsmith parity")
+BOUNDED = ("accuracy", "log_loss", "brier", "auc_macro", "auc_timing", "auc_direction")
+"""Scores that nobody beats in the long run who does not know more than the true probabilities; a single class's recall is none of them."""
+_SUSPECTS = {
+    "auc_macro": "a feature that reads later bars, statistics over all rows, shuffled rows, or a label under another name",
+    "accuracy": "a feature that reads later bars, or a label under another name",
+    "auc_direction": "a feature that reads later bars, or a higher timeframe seen before its close",
+}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A score beyond what honest systems reach. why: a sentence. checks: the commands that find the usual leaks."""
+
+    score: str
+    value: float
+    limit: float
+    why: str
+    checks: tuple[str, ...] = LEAK_CHECKS
+
+    def as_dict(self) -> dict[str, object]:
+        return {**asdict(self), "checks": list(self.checks)}
+
+
+def alarms(
+    scores: Scores,
+    baselines: Mapping[str, Scores],
+    levels: AlarmLevels,
+    *,
+    intervals: Intervals | None = None,
+    known_best: Scores | None = None,
+) -> list[Alarm]:
+    """The scores that are too good to be true.
+
+    On real bars: macro AUC or direction AUC above its level, accuracy above the majority's by more than its level.
+    known_best: on a simulated market, the scores that the true probabilities get on the same rows. They replace the levels: a score is
+    alarming when its whole interval (the score itself where there is none) is better than the best possible.
+    """
+    if known_best is not None:
+        return [alarm for name in BOUNDED if (alarm := _beyond(name, scores, known_best.get(name), intervals or {}))]
+    out = [_above(name, scores, getattr(levels, name), "this timeframe and horizon") for name in ("auc_macro", "auc_direction")]
+    crowd = baselines["majority"]["accuracy"]
+    if crowd is not None:
+        share = levels.accuracy_over_majority
+        out.append(_above("accuracy", scores, crowd + share, f"a majority of {crowd:.3f}, {share:.0%} more"))
+    return [alarm for alarm in out if alarm]
+
+
+def _above(name: str, scores: Scores, limit: float, of: str) -> Alarm | None:
+    value = scores[name]
+    if value is None or value <= limit:
+        return None
+    why = f"{name} {value:.3f} is above {limit:.3f}, the most that is believable for {of}: suspect {_SUSPECTS[name]}"
+    return Alarm(name, value, limit, why)
+
+
+def _beyond(name: str, scores: Scores, best: float | None, intervals: Intervals) -> Alarm | None:
+    value = scores.get(name)
+    if value is None or best is None:
+        return None
+    low, high = intervals.get(name) or (value, value)
+    if (high >= best) if name in LOWER_IS_BETTER else (low <= best):
+        return None
+    why = f"{name} {value:.3f} is better than {best:.3f}, which the true probabilities reach: suspect a feature that reads later bars"
+    return Alarm(name, value, best, why)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """skill: what the intervals show. beats_the_clock: whether the log loss is below the time-of-day table's beyond doubt."""
+
+    skill: Literal["none", "timing", "direction", "timing and direction"]
+    beats_the_clock: bool
+    sentence: str
+    trials: int
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def verdict(scores: Scores, intervals: Intervals, against_the_clock: Intervals, *, trials: int, raised: int = 0) -> Verdict:
+    """Which skill the intervals show, said plainly.
+
+    scores, intervals: of the model. against_the_clock: `difference_intervals` of the model minus the time-of-day table.
+    trials: configurations ever scored for this symbol and horizon, this one included. raised: alarms.
+    Skill in timing or direction is shown when the whole interval of its AUC lies above one half.
+    """
+    shown = {name: bool((interval := intervals.get(f"auc_{name}")) and interval[0] > 0.5) for name in ("timing", "direction")}
+    loss = against_the_clock.get("log_loss")
+    beats = bool(loss and loss[1] < 0.0)
+    parts = [_part(name, is_shown, scores, intervals) for name, is_shown in shown.items()]
+    clock = "log loss is below that of a time-of-day table" if beats else "log loss is not shown to be below that of a time-of-day table"
+    clock += f" (difference {_span(loss)})" if loss else ""
+    sentence = f"{'; '.join(parts)}; {clock}."
+    sentence = sentence[0].upper() + sentence[1:]
+    if raised:
+        sentence = (
+            f"Not to be believed before the leak checks have run: {raised} score{'s are' if raised > 1 else ' is'} too good to be true. "
+            + sentence
+        )
+    if trials > 1:
+        sentence += f" {trials} configurations have been scored here: the best of them looks better than it is, and the intervals do not allow for that."
+    else:
+        sentence += " It is the only configuration scored here so far."
+    skill = " and ".join(name for name, is_shown in shown.items() if is_shown) or "none"
+    return Verdict(skill, beats, sentence, trials)  # type: ignore[arg-type]
+
+
+def _part(name: str, is_shown: bool, scores: Scores, intervals: Intervals) -> str:
+    value, interval = scores.get(f"auc_{name}"), intervals.get(f"auc_{name}")
+    if value is None:
+        return f"{name} cannot be judged"
+    return f"{'skill' if is_shown else 'no skill shown'} in {name} (AUC {value:.3f}{' ' + _span(interval) if interval else ''})"
+
+
+def _span(interval: Interval) -> str:
+    return f"[{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "[unknown]"

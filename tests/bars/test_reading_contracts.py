@@ -1,0 +1,88 @@
+"""Whose bars a file holds: another market and contracts side by side are refused, contracts in a row are named."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hand_bars import minute_bars
+
+from barsmith.bars.reading import RawBars, read_raw, validate_frame
+from barsmith.errors import DataError
+
+BARS = minute_bars()
+
+
+def named(*names: str | None, column: str = "symbol", symbol: str = "MES") -> RawBars:
+    frame = BARS.head(len(names)).with_columns(pl.Series(column, names, pl.String))
+    return validate_frame(frame, symbol=symbol)
+
+
+def refused(*names: str | None, column: str = "symbol", symbol: str = "MES") -> str:
+    with pytest.raises(DataError) as error:
+        named(*names, column=column, symbol=symbol)
+    return error.value.code
+
+
+@pytest.mark.parametrize("name", ["MES", "mes", " MES ", "MES=F", "@MES", "MES1!", "MES.v.0", "/MES"])
+def test_the_root_alone_says_nothing_more(name: str) -> None:
+    assert named(name, name).frame.columns == BARS.columns
+
+
+@pytest.mark.parametrize("name", ["MESU5", "MESU25", "MESU2025", "MES 09-25"])
+def test_a_contract_is_a_column(name: str) -> None:
+    raw = named(name, name)
+    assert raw.frame["contract"].to_list() == [name, name]
+    assert raw.frame.columns == [*BARS.columns, "contract"]
+    assert raw.quality.contracts == [name]
+
+
+def test_contracts_one_after_the_other_are_fine() -> None:
+    assert named("MESU5", "MESU5", "MESZ5").frame["contract"].to_list() == ["MESU5", "MESU5", "MESZ5"]
+    assert named("202509", "202512", column="contract").quality.contracts == ["202509", "202512"]
+
+
+def test_contracts_are_sorted_with_their_bars() -> None:
+    frame = BARS.head(3).with_columns(symbol=pl.Series(["MESU5", "MESZ5", "MESZ5"])).reverse()
+    assert validate_frame(frame, symbol="MES").frame["contract"].to_list() == ["MESU5", "MESZ5", "MESZ5"]
+
+
+def test_contracts_side_by_side_are_refused() -> None:
+    assert refused("MESU5", "MESZ5", "MESU5") == "bars/several-contracts"
+    same_minute = pl.concat([BARS.head(2).with_columns(symbol=pl.lit("MESU5")), BARS[1:3].with_columns(symbol=pl.lit("MESZ5"))])
+    with pytest.raises(DataError, match="MESU5 and MESZ5 around 2025-06-12 14:01 UTC"):
+        validate_frame(same_minute, symbol="MES")
+    assert refused("MESU5", "MESU5-MESZ5") == "bars/several-contracts"
+
+
+@pytest.mark.parametrize("name", ["MNQ", "ES", "MESA", "MESU5 X", "ESU5", "", None, "MES-GC", "202509"])
+def test_another_market_is_refused_with_its_bar(name: str | None) -> None:
+    assert refused("MES", name) == "bars/symbol"
+    assert refused(name, name) == "bars/symbol"
+
+
+def test_root_and_contracts_in_one_column_are_refused() -> None:
+    assert refused("MES", "MESU5") == "bars/symbol"
+
+
+def test_a_contract_column_stands_beside_the_symbol_column() -> None:
+    frame = BARS.with_columns(symbol=pl.lit("MES"), contract=pl.lit("MESU5"))
+    assert validate_frame(frame, symbol="MES").quality.contracts == ["MESU5"]
+    with pytest.raises(DataError):
+        validate_frame(frame, symbol="MNQ")
+
+
+def test_shifted_bars_of_one_contract_may_repeat_a_minute() -> None:
+    again = pl.concat([BARS, BARS.head(1)]).with_columns(symbol=pl.lit("MESU5"))
+    raw = validate_frame(again.with_columns(pl.col("datetime") + timedelta(days=1)), symbol="MES")
+    assert raw.quality.duplicates == 1
+
+
+@pytest.mark.real
+def test_a_file_of_every_instrument_is_refused_before_its_spreads_look_like_bad_prices(real_data: Path) -> None:
+    with pytest.raises(DataError) as error:
+        read_raw(real_data / "MGC_1m_contracts_sample.parquet", symbol="MGC")
+    assert error.value.code == "bars/several-contracts"
+    assert "32 instruments" in error.value.came

@@ -1,0 +1,54 @@
+"""Every registered model conforms, and every check finds the fault it is there for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from barsmith.models import ModelRegistry
+from barsmith.models.discovery import forget, load_file
+from barsmith.models.registry import SHIPPED
+from barsmith.testing.models import CHECKS, Trial, check_model
+
+HERE = Path(__file__).parent
+#: Parameters that keep a training short.
+SHORT = {"xgboost": {"n_estimators": 12}}
+BY_NAME = {check.__name__: check for check in CHECKS}
+
+
+@pytest.fixture(scope="module")
+def faults() -> Iterator[dict[str, str]]:
+    """The models of faulty_models.py, loaded as a user's file: fault -> the check that must find it."""
+    names = load_file(HERE / "faulty_models.py")
+    module = sys.modules[ModelRegistry.get("toy").__module__]
+    yield {name: module.FAULTS.get(name, "") for name in names}
+    forget()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_model_conforms(name, check, tmp_path):
+    check(Trial.of(name, tmp_path, **SHORT.get(name, {})))
+
+
+def test_an_honest_model_of_a_user_conforms(faults, tmp_path):
+    assert "toy" in faults
+    check_model("toy", tmp_path)
+
+
+def test_every_check_has_a_planted_fault(faults):
+    assert {fault for fault in faults.values() if fault} == set(BY_NAME)
+
+
+@pytest.mark.parametrize("number", range(18))
+def test_the_check_finds_the_planted_fault(faults, number, tmp_path):
+    name, check = [(name, check) for name, check in faults.items() if check][number]
+    with pytest.raises(AssertionError):
+        BY_NAME[check](Trial.of(name, tmp_path))
+
+
+def test_there_are_as_many_planted_faults_as_are_tried(faults):
+    assert len([check for check in faults.values() if check]) == 18

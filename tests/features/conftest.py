@@ -1,0 +1,57 @@
+"""The whole catalogue, read once over an ordinary and once over an awkward market."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from market import SESSIONS, awkward_minutes, ordinary_minutes
+
+from barsmith.bars.ladder import ladder, rung_columns
+from barsmith.bars.minutes import Minutes
+from barsmith.features.plan import Plan, Reading
+from barsmith.features.registry import catalogue
+
+
+@dataclass(frozen=True)
+class Market:
+    """Minutes and what the catalogue reads in them. `bars`: timeframe -> columns, each (m,) float64."""
+
+    minutes: Minutes
+    reading: Reading
+    bars: Mapping[str, Mapping[str, np.ndarray]]
+    ends: Mapping[str, np.ndarray]
+    names: tuple[str, ...]
+
+    def column(self, name: str) -> np.ndarray:
+        return self.reading.matrix[:, self.names.index(name)]
+
+    def first_settled(self, name: str) -> int:
+        return int(self.reading.first_settled[self.names.index(name)])
+
+    def head(self, rows: int) -> Market:
+        """The first base bars."""
+        return replace(self, reading=replace(self.reading, matrix=self.reading.matrix[:rows]))
+
+
+@pytest.fixture(scope="session")
+def whole_plan() -> Plan:
+    return Plan({name: feature.expr for name, feature in catalogue().items()}, base="5m", sessions=SESSIONS)
+
+
+def market_of(plan: Plan, minutes: Minutes) -> Market:
+    rungs = ladder(minutes, SESSIONS, plan.timeframes)
+    bars = {timeframe: rung_columns(rung, SESSIONS) for timeframe, rung in rungs.items()}
+    return Market(minutes, plan.read(minutes), bars, {t: rung.end for t, rung in rungs.items()}, plan.names)
+
+
+@pytest.fixture(scope="session")
+def ordinary(whole_plan) -> Market:
+    return market_of(whole_plan, ordinary_minutes(28, seed=3))
+
+
+@pytest.fixture(scope="session")
+def awkward(whole_plan) -> Market:
+    return market_of(whole_plan, awkward_minutes())

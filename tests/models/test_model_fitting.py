@@ -1,0 +1,127 @@
+"""The doors to fit and predict, and importance by permutation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawn_rows import drawn
+
+from barsmith.errors import DataError, UsageError
+from barsmith.models import BaseModel, ModelRegistry, PredictionOutput, TrainingMetrics, feature_importance, fit_model, predict_model
+
+X, Y, WEIGHT = drawn(n=80, features=3)
+
+
+class Heard(BaseModel):
+    """Notes what it is given."""
+
+    def fit(self, X_train, y_train, X_val, y_val, weight_train=None, *, seed):
+        self.heard = {"X": X_train, "y": y_train, "X_val": X_val, "weight": weight_train, "seed": seed}
+
+    def predict(self, X):
+        pull = np.clip(X[:, :1].astype(float) * 0.3, -0.3, 0.3)
+        return PredictionOutput.of(np.hstack([1 / 3 - pull, np.full_like(pull, 1 / 3), 1 / 3 + pull]))
+
+
+def test_only_the_keywords_that_fit_names_are_passed():
+    model = Heard()
+    told = fit_model(model, X.astype(float), Y.astype(int), weight_train=WEIGHT, feature_names=("a", "b", "c"), seed=5)
+    assert model.heard["X"].dtype == np.float32
+    assert model.heard["y"].dtype == np.int8
+    assert model.heard["X_val"] is None
+    assert np.array_equal(model.heard["weight"], WEIGHT)
+    assert (model.heard["seed"], model.feature_names) == (5, ("a", "b", "c"))
+    assert (told.n_fit, told.n_stop, told.seed) == (80, 0, 5)
+    assert told.seconds > 0
+
+
+def test_an_empty_slice_to_stop_on_is_none():
+    model = Heard()
+    assert fit_model(model, X, Y, X[:0], Y[:0], weight_val=WEIGHT[:0]).n_stop == 0
+    assert model.heard["X_val"] is None
+
+
+@pytest.mark.parametrize("answer", [None, TrainingMetrics(loss=0.5), {"loss": np.float32(0.5)}])
+def test_fit_may_tell_metrics_a_dict_or_nothing(answer):
+    class Tells(Heard):
+        def fit(self, X_train, y_train, X_val, y_val):
+            return answer
+
+    told = fit_model(Tells(), X, Y).as_dict()
+    assert told["n_fit"] == 80
+    assert told.get("loss") == (None if answer is None else 0.5)
+
+
+@pytest.mark.parametrize("answer", [3, "done", {"history": 3}, {"odd": object()}])
+def test_what_cannot_be_told_is_refused(answer):
+    class Tells(Heard):
+        def fit(self, X_train, y_train, X_val, y_val):
+            return answer
+
+    with pytest.raises(UsageError) as error:
+        fit_model(Tells(), X, Y)
+    assert error.value.code == "models/class"
+
+
+def test_rows_labels_weights_and_seed_are_checked_at_the_door():
+    bad = X.copy()
+    bad[7, 1] = np.nan
+    for arguments, keywords, code in (
+        ((bad, Y), {}, "models/nan-input"),
+        ((X, Y, bad, Y), {}, "models/nan-input"),
+        ((X, Y + 1), {}, "models/labels"),
+        ((X, Y[:-1]), {}, "models/labels"),
+        ((X, Y), {"weight_train": -WEIGHT}, "models/weights"),
+        ((X, Y), {"feature_names": ("a", "b")}, "models/shape"),
+    ):
+        with pytest.raises(DataError) as error:
+            fit_model(Heard(), *arguments, **keywords)
+        assert error.value.code == code
+    with pytest.raises(UsageError) as error:
+        fit_model(Heard(), X, Y, seed=-1)
+    assert error.value.code == "config/seed"
+
+
+def test_answers_are_checked_at_the_door():
+    class Short(Heard):
+        def predict(self, X):
+            return super().predict(X[:-1])
+
+    class Raw(Heard):
+        def predict(self, X):
+            return super().predict(X).probabilities
+
+    for cls in (Short, Raw):
+        model = cls()
+        fit_model(model, X, Y)
+        with pytest.raises(DataError) as error:
+            predict_model(model, X)
+        assert error.value.code == "models/prediction"
+    model = Heard()
+    fit_model(model, X, Y, feature_names=("a", "b", "c"))
+    with pytest.raises(DataError) as error:
+        predict_model(model, X[:, :2])
+    assert error.value.code == "models/shape"
+
+
+def test_a_model_without_importance_gets_it_by_permutation():
+    model = Heard()
+    fit_model(model, X, Y, feature_names=("a", "b", "c"))
+    before = X.copy()
+    importance, how = feature_importance(model, X, Y, ("a", "b", "c"), seed=1)
+    assert how == "permutation"
+    assert importance["a"] > 0.01
+    assert (importance["b"], importance["c"]) == (0.0, 0.0)  # the model does not read them
+    assert np.array_equal(X, before)
+    assert feature_importance(model, X, Y, ("a", "b", "c"), seed=1)[0] == importance
+
+
+@pytest.mark.parametrize("name", ["xgboost", "logistic"])
+def test_a_compiled_scorer_never_reads_beside_its_rows(name):
+    model = ModelRegistry.create(name)
+    fit_model(model, X, Y)
+    model.feature_names = ()
+    for wrong in (X[:, :2], np.hstack([X, X])):
+        with pytest.raises(DataError) as error:
+            predict_model(model, wrong)
+        assert error.value.code == "models/shape"

@@ -1,0 +1,217 @@
+"""Settings: their defaults, where they come from, who wins, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from barsmith.config import SPLIT_KEYS, AlarmLevels, Settings, SplitSettings, canonical, safe_name, shown
+from barsmith.config_reading import Loaded, load_settings, settings_from
+from barsmith.errors import UsageError
+from barsmith.yaml_file import read_yaml
+
+DEFAULTS = Path(__file__).parents[1] / "src" / "barsmith" / "defaults" / "pipeline.yaml"
+
+
+def workspace(folder: Path, text: str) -> Path:
+    (folder / "config").mkdir(exist_ok=True)
+    (folder / "config" / "pipeline.yaml").write_text(text)
+    return folder
+
+
+def load(folder: Path, text: str = "", *sets: str, **environment: str) -> Loaded:
+    return load_settings(workspace(folder, text), overrides=sets, environment=environment)
+
+
+def refused(folder: Path, text: str = "", *sets: str, **environment: str) -> UsageError:
+    with pytest.raises(UsageError) as error:
+        load(folder, text, *sets, **environment)
+    return error.value
+
+
+def keys_of(value: Any, at: str = "") -> set[str]:
+    if not isinstance(value, dict) or not value:
+        return {at}
+    return set().union(*(keys_of(inner, f"{at}.{key}".lstrip(".")) for key, inner in value.items()))
+
+
+def test_the_shipped_file_says_the_defaults_and_leaves_no_key_out() -> None:
+    told = read_yaml(DEFAULTS.read_bytes(), "pipeline.yaml").value
+    assert settings_from(**told) == Settings()
+    assert keys_of(told) == keys_of(Settings().model_dump(mode="json"))
+
+
+def test_the_defaults_are_those_of_the_specification() -> None:
+    settings = Settings()
+    assert settings.label_horizons == (5, 10, 15, 20)
+    assert [getattr(settings, key) for key in SPLIT_KEYS] == [0.70, 0.15, 0.15, 60, 1440]
+    assert settings.timeframes == ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h", "4h", "1d")
+    assert (settings.base_timeframe, settings.random_seed, settings.allow_batch_symbols) == ("5m", 42, False)
+    assert (settings.sessions.hours, settings.scaling.clip, settings.validation.max_correlation) == ("ETH", 5.0, 0.95)
+
+
+def test_a_workspace_without_a_file_and_an_empty_file_have_the_defaults(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, environment={}).settings == Settings()
+    assert load(tmp_path, "# nothing\n").settings == Settings()
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    text = "purge_bars: 70\nembargo_bars: 100\nrandom_seed: 1\n"
+    loaded = load(
+        tmp_path, text, "splits.purge_bars=90", BARSMITH__SPLITS__PURGE_BARS="80", BARSMITH__RANDOM_SEED="2", OTHER="x", BARSMITH="y"
+    )
+    assert (loaded.settings.purge_bars, loaded.settings.random_seed, loaded.settings.embargo_bars) == (90, 2, 100)
+    assert loaded.winners["splits.purge_bars"] == "--set"
+    assert loaded.winners["random_seed"] == "environment BARSMITH__RANDOM_SEED"
+    assert loaded.winners["splits.embargo_bars"] == "config/pipeline.yaml"
+    assert loaded.winners["splits.train_pct"] == "default"
+    assert set(loaded.winners) == keys_of(Settings().model_dump(mode="json"))
+
+
+def test_mappings_are_merged_key_by_key_and_lists_are_replaced(tmp_path: Path) -> None:
+    text = "barriers: {MES: {k_up: 1.2, k_down: 1.1}, MGC: {k_up: 3, k_down: 3}}\nlabel_horizons: [5, 10]\n"
+    settings = load(tmp_path, text, "barriers.MES.k_up=2.5", "label_horizons=[20]").settings
+    assert settings.barriers["MES"].model_dump() == {"k_up": 2.5, "k_down": 1.1}
+    assert settings.barriers["MGC"].k_up == 3.0
+    assert settings.label_horizons == (20,)
+
+
+def test_the_environment_names_symbols_in_capitals(tmp_path: Path) -> None:
+    settings = load(tmp_path, BARSMITH__BARRIERS__MES="{k_up: 2, k_down: 1}", BARSMITH__INSTRUMENTS__MES__FEE_PER_SIDE_USD="0.5").settings
+    assert settings.barriers["MES"].k_up == 2.0
+    assert settings.instruments["MES"].fee_per_side_usd == 0.5
+
+
+@pytest.mark.parametrize("text", ["purge_bars: 90", "splits: {purge_bars: 90}", "splits: {purge: 90}"])
+def test_split_keys_may_stand_flat_or_in_their_section(text: str, tmp_path: Path) -> None:
+    assert load(tmp_path, text).settings.splits == SplitSettings(purge_bars=90)
+    assert Settings(purge_bars=90).splits == SplitSettings(purge_bars=90)
+
+
+@pytest.mark.parametrize("text", ["purge_bars: 90\nsplits: {purge_bars: 90}", "splits: {purge: 90, purge_bars: 91}"])
+def test_but_not_in_two_places_at_once(text: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, text).code == "config/duplicate-key"
+
+
+def test_a_timeframe_may_be_written_with_min(tmp_path: Path) -> None:
+    settings = load(tmp_path, "base_timeframe: 15min\ntimeframes: [1min, 15m, 1h]").settings
+    assert (settings.base_timeframe, settings.timeframes) == ("15m", ("1m", "15m", "1h"))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "where"),
+    [
+        ("random_seed: 1\npurge_bars: 19", "config/leakage", "config/pipeline.yaml line 2, splits.purge_bars"),
+        ("splits:\n  purge_bars: 19", "config/leakage", "config/pipeline.yaml line 2, splits.purge_bars"),
+        ("\nbarriers:\n  MES:\n    k_up: 0\n    k_down: 1", "config/out-of-range", "config/pipeline.yaml line 4, barriers.MES.k_up"),
+        ("label_horizons:\n  - 5\n  - -1", "config/out-of-range", "config/pipeline.yaml line 3, label_horizons.1"),
+        ("features: {params: {rsi: {n: [14, {}]}}}", "config/type", "config/pipeline.yaml line 1, features.params.rsi.n.1"),
+        ("rolls:\n  MES: [tomorrow]", "config/dates", "config/pipeline.yaml line 2, rolls.MES.0"),
+    ],
+)
+def test_an_error_names_the_file_the_line_and_the_key(text: str, code: str, where: str, tmp_path: Path) -> None:
+    error = refused(tmp_path, text)
+    assert (error.code, error.where) == (code, where)
+
+
+def test_an_error_names_the_override_or_the_variable(tmp_path: Path) -> None:
+    assert refused(tmp_path, "", "random_seed=-1").where == "--set random_seed"
+    error = refused(tmp_path, "random_seed: 3", BARSMITH__RANDOM_SEED="-1")
+    assert (error.code, error.where) == ("config/env", "environment BARSMITH__RANDOM_SEED")
+    assert refused(tmp_path, "", BARSMITH__SPLITS__TRAIN="abc").where == "environment BARSMITH__SPLITS__TRAIN"
+    assert refused(tmp_path, "", BARSMITH__PURGE_BAR="1").where == "environment BARSMITH__PURGE_BAR"
+
+
+@pytest.mark.parametrize("text", ["purge_bars", "=1", ".=1", "a..b=1", "a.=1"])
+def test_an_override_that_is_none_is_a_wrong_command(text: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, "", text).code == "cli/usage"
+
+
+def test_a_purge_of_the_longest_horizon_is_enough_and_one_bar_less_is_not() -> None:
+    assert settings_from(purge_bars=20).purge_bars == 20
+    for values in ({"purge_bars": 19}, {"purge_bars": 20, "labels": {"max_bars": 21}}, {"purge_bars": 24, "label_horizons": [5, 25]}):
+        with pytest.raises(UsageError) as error:
+            settings_from(**values)
+        assert error.value.code == "config/leakage"
+
+
+def test_rolls_are_whole_minutes_of_any_zone_for_the_one_symbol_or_for_each(tmp_path: Path) -> None:
+    minute = 29554920  # 1,773,295,200 seconds
+    for text in ("[2026-03-12T06:00Z]", "['2026-03-12 07:00+01:00']", "{MES: [2026-03-12T06:00Z]}"):
+        assert load(tmp_path, f"rolls: {text}").settings.roll_minutes("MES") == (minute,)
+    assert load(tmp_path, "rolls: {MGC: [2026-03-12T06:00Z]}").settings.roll_minutes("MES") == ()
+    for text in ("[2026-03-12T06:00]", "[2026-03-12T06:00:30Z]", "[2026-03-12T06:00Z, 2026-03-12T07:00+01:00]"):
+        assert refused(tmp_path, f"rolls: {text}").code == "config/dates"
+
+
+def test_equal_settings_have_equal_fingerprints_and_others_do_not(tmp_path: Path) -> None:
+    one = load(tmp_path, "labels: {k_up: 2.0}\nrandom_seed: 7").settings
+    other = load(tmp_path, "random_seed: 7\nlabels: {k_up: 2}").settings
+    assert one.fingerprint() == other.fingerprint() != Settings().fingerprint()
+    assert one.labels.fingerprint() != Settings().labels.fingerprint()
+    assert one.splits.fingerprint() == Settings().splits.fingerprint()
+    assert canonical({"b": (1, 2.5), "a": "ü"}) == '{"a":"\\u00fc","b":[1,2.5]}'
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().random_seed = 3  # type: ignore[misc]
+    assert Settings().for_symbol("MES").symbol == "MES"
+
+
+def test_alarm_levels_hold_where_they_are_given_and_else_the_default(tmp_path: Path) -> None:
+    verdict = load(tmp_path, "verdict: {levels: {1h_h5: {auc_macro: 0.8}}}").settings.verdict
+    assert verdict.at("1h", 5).auc_macro == 0.8
+    assert verdict.at("5m", 20) == AlarmLevels() == AlarmLevels(auc_macro=0.68, auc_direction=0.56, accuracy_over_majority=0.05)
+
+
+def test_settings_on_standard_input_take_the_place_of_the_file(tmp_path: Path) -> None:
+    workspace(tmp_path, "random_seed: 1\npurge_bars: 70")
+    settings = load_settings(tmp_path, stdin=b"random_seed: 5", environment={}).settings
+    assert (settings.random_seed, settings.purge_bars) == (5, 60)
+    with pytest.raises(UsageError, match="<stdin> line 1"):
+        load_settings(tmp_path, stdin=b"random_seed: x", environment={})
+
+
+@pytest.mark.parametrize("name", ["a", "A1.b-c_d", "20251231-235959-MES", "a" * 64, "console", "com", "v1..2"])
+def test_a_safe_name_is_kept(name: str) -> None:
+    assert safe_name(name, "name") == name
+
+
+FORBIDDEN = ["", ".", "..", ".a", "-a", "_a", "a/b", "a\\b", "a b", "a\x00", "a\n", "é", "ａ", "a" * 65, "a" * 300, "a:b", "a*"]
+DEVICES = ["con", "NUL", "aux.txt", "com1", "Lpt9.x"]
+TEMPLATES = ["{{7*7}}", "${jndi:ldap://x}", "%(asctime)s"]
+
+
+@pytest.mark.parametrize("name", [*FORBIDDEN, *DEVICES, *TEMPLATES])
+def test_a_name_that_could_be_a_path_or_a_device_is_refused(name: str) -> None:
+    with pytest.raises(UsageError) as error:
+        safe_name(name, "run id")
+    assert error.value.code == "config/name"
+    assert error.value.came.isprintable()
+    assert len(error.value.came) <= 80
+
+
+def test_values_are_shown_on_one_short_line() -> None:
+    assert shown("a\nb\x1b[31m") == r"'a\nb\x1b[31m'"
+    assert len(shown("x" * 500)) == 80
+    assert shown({"a": [1, 2]}) == '{"a": [1, 2]}'
+
+
+@given(
+    st.text(max_size=30), st.sampled_from(["RANDOM_SEED", "SPLITS", "LABELS__K_UP", "ROLLS", "TIMEFRAMES", "INSTRUMENTS__ZB", "X__Y__Z"])
+)
+def test_any_value_of_the_environment_is_read_or_refused_under_its_name(value: str, key: str) -> None:
+    name = f"BARSMITH__{key}"
+    try:
+        load_settings(Path("/nowhere"), environment={name: value})
+    except UsageError as error:
+        told = error
+    else:
+        return
+    assert (told.code, told.where) == ("config/env", f"environment {name}")

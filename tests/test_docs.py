@@ -1,0 +1,55 @@
+"""What the guides show works as it is written there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from barsmith.features.registry import catalogue
+from barsmith.models import ModelRegistry, discover, fit_model, load_params, predict_model
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+
+
+def test_the_features_of_the_guide_are_features(tmp_path):
+    module, kernel = blocks("docs/add_a_feature.md")
+    own = tmp_path / "my_features.py"
+    own.write_text(
+        module
+        + "\n"
+        + kernel
+        + "\n\n@feature(n=5)\ndef mean_absolute_return(n):\n    return mean_absolute(close / lag(close, 1) - 1, n=n)\n"
+    )
+    mine = {name for name, f in catalogue([own]).items() if f.group == "user"}
+    assert mine == {"range_share_10", "range_share_30", "return_zscore_1h", "return_zscore_4h", "close_position", "mean_absolute_return_5"}
+
+
+def test_the_model_of_the_guide_trains_and_answers(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "nearest.py").write_text(blocks("docs/add_a_model.md")[0])
+    assert discover(tmp_path) == ["nearest_mean"]
+    cls, params = load_params("nearest_mean", tmp_path, ["training.temperature=5"])
+    rng = np.random.default_rng(0)
+    y = np.tile(np.array([-1, 0, 1], np.int8), 50)
+    X = (rng.normal(size=(150, 4)) + 2 * y[:, None]).astype(np.float32)
+    model = cls(params)
+    fit_model(model, X[:120], y[:120], X[120:], y[120:], feature_names=("a", "b", "c", "d"))
+    assert (predict_model(model, X).signal == y).mean() > 0.8
+    assert "nearest_mean" in ModelRegistry.list_all()
+    discover(tmp_path / "elsewhere")
+    assert "nearest_mean" not in ModelRegistry.list_all()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "docs/add_a_feature.md", "docs/add_a_model.md"])
+def test_every_file_that_a_page_names_is_there(page):
+    text = (ROOT / page).read_text()
+    named = re.findall(r"`((?:docs|tests|bench|examples|scripts|config|src|tools)/[\w./-]+\w)`", text)
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
