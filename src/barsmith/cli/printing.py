@@ -60,8 +60,12 @@ def console_of(file: Any) -> Console:
     """No markup, no guessing of colours; as wide as it must be where nobody looks, so that no cell of a pipe is cut."""
     from rich.console import Console
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would end the interpreter; how a command ends is decided in one place
+
     width = None if file.isatty() else 10_000
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    return Quiet(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def grid_of(table: Table) -> RichTable:

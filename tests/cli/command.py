@@ -1,0 +1,90 @@
+"""`barsmith` as a test calls it: in this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import polars as pl
+
+from barsmith.cli import main
+
+LAUNCH = [sys.executable, "-c", "import sys; from barsmith.cli import main; sys.exit(main())"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON value on standard output."""
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, str]:
+        found: dict[str, str] = self.json["error"]
+        return found
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A small simulated workspace, and what the verbs said on the way from raw minutes to a bundle."""
+
+    workspace: Path
+    simulated: dict[str, Any]
+    run: dict[str, Any]
+    train: dict[str, Any]
+    created: dict[str, Any]
+
+    @property
+    def raw(self) -> Path:
+        return self.workspace / "data" / "raw" / "MES_1m.parquet"
+
+    @property
+    def bundle(self) -> Path:
+        return self.workspace / "bundles" / "small"
+
+    def bars(self, first: int, last: int | None = None) -> pl.DataFrame:
+        """Some of the raw minutes."""
+        return pl.read_parquet(self.raw)[first:last]
+
+
+def barsmith(*words: str | Path, stdin: str | bytes = b"") -> Outcome:
+    """In this process: quick, since everything is imported."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    fed = io.TextIOWrapper(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin), encoding="utf-8")
+    with mock.patch.multiple(sys, stdin=fed, stdout=out, stderr=err):
+        code = main([str(word) for word in words])
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    return Outcome(code, *texts)
+
+
+def process(*words: str | bytes | Path, launch: list[str] = LAUNCH, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """A process of its own, its output in bytes."""
+    return subprocess.run(
+        [*launch, *words], stdin=options.pop("stdin", subprocess.DEVNULL), capture_output=True, timeout=120, check=False, **options
+    )
+
+
+def started(*words: str | Path, **options: Any) -> subprocess.Popen[bytes]:
+    """A process that is still running when this returns."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*LAUNCH, *map(str, words)], **(pipes | options))
+
+
+def environment(**changes: str | None) -> dict[str, str]:
+    """This process's environment with some variables set, or taken out (None)."""
+    merged = {**os.environ, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
