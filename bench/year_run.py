@@ -46,6 +46,7 @@ def measure(days: int = 257) -> dict:
         "computed, seconds": round(computed["seconds"], 2),
         "computed, peak MiB": round(computed["peak_mib"]),
         "cached, seconds": round(cached["seconds"], 2),
+        "ratio, computed / cached": round(computed["seconds"] / cached["seconds"], 1),
         "seconds by stage": {name: round(seconds, 2) for name, seconds in computed["stages"].items()},
     }
 

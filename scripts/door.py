@@ -12,7 +12,7 @@ VENV = CLONE / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/pyth
 def door(*verb: str) -> None:
     """`barsmith VERB` with the arguments of this script."""
     try:
-        from barsmith.cli import main
+        from barsmith.cli import leave, main
     except ModuleNotFoundError as error:
         if not VENV.is_file() or Path(sys.prefix).resolve() == VENV.parents[1].resolve():
             sys.exit(f"barsmith is not installed here ({error}): run `make install`")
@@ -20,4 +20,4 @@ def door(*verb: str) -> None:
         if os.name == "nt":  # there exec comes back at once, with the child still running
             sys.exit(subprocess.call(command))
         os.execv(VENV, command)
-    sys.exit(main([*verb, *sys.argv[1:]]))
+    leave(main([*verb, *sys.argv[1:]]))

@@ -239,11 +239,13 @@ for name, value in (("BARSMITH__SPLITS__TRAIN", "abc"), ("BARSMITH__RANDOM_SEED"
 @case("C61", "config/changed", "labels.k_up null -> 2.0")
 def _edited(folder: Path) -> None:
     from barsmith.pipeline.api import rerun
-    from barsmith.pipeline.run_folder import RunFolder, RunState, Sources
+    from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageState
 
     run = RunFolder(folder, "20260101-000000-MES")
     run.write_config(settings_of(folder, "random_seed: 1").for_symbol("MES"), Sources())
-    run.write_state(RunState(run.run_id, "MES"))
+    run.write_state(RunState(run.run_id, "MES", stages=[StageState("ingest", "done"), StageState("labeling", "done")]))
+    (folder / "data" / "raw").mkdir(parents=True)
+    (folder / "data" / "raw" / "MES_1m.csv").write_text("never read here")
     settings_of(folder, "random_seed: 1\nlabels: {k_up: 2}")
     rerun(folder, run.run_id)
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from barsmith.serving.bundle import Bundle
 
 
+def __dir__() -> list[str]:
+    return sorted([*globals(), *HOMES])
+
+
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module 'barsmith' has no attribute {name!r}")

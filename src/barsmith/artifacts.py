@@ -127,13 +127,14 @@ def write_bytes(path: Path, data: bytes) -> FileRecord:
     return file.record()
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: Any, *, sort_keys: bool = True) -> bytes:
     """Readable JSON with sorted keys: equal values, equal bytes. NaN is refused."""
-    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()
+    return (json.dumps(value, sort_keys=sort_keys, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()
 
 
-def write_json(path: Path, value: Any) -> FileRecord:
-    return write_bytes(path, canonical_json(value))
+def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> FileRecord:
+    """sort_keys=False keeps the order of the keys, for a reader to whom the order says something."""
+    return write_bytes(path, canonical_json(value, sort_keys=sort_keys))
 
 
 def record_of(path: Path) -> FileRecord:
@@ -219,6 +220,29 @@ def read_json(path: Path, record: FileRecord | Mapping[str, Any] | None = None) 
     return parse_json(data, shown(str(path)))
 
 
+def write_sealed(path: Path, value: Mapping[str, Any]) -> FileRecord:
+    """A JSON object that carries its own SHA-256: for files that no manifest lists, such as the manifests themselves."""
+    plain = parse_json(canonical_json(dict(value)), shown(str(path)))
+    return write_json(path, {**plain, "digest": _seal(plain)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What `write_sealed` wrote; one changed byte, a space even, is IntegrityError `integrity/mismatch`."""
+    with storage_errors(path, "read the file"):
+        data = path.read_bytes()
+    value = parse_json(data, shown(str(path)))
+    if not isinstance(value, dict) or canonical_json(value) != data:
+        raise _mismatch(path, "the record as it was written", "a changed one")
+    digest = value.pop("digest", None)
+    if digest != _seal(value):
+        raise _mismatch(path, f"digest {str(digest)[:12]}...", f"{_seal(value)[:12]}...")
+    return value
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
 def write_parquet(
     path: Path,
     frame: pl.DataFrame,
@@ -258,8 +282,9 @@ def read_parquet(
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The frame and what `write_parquet` put into the metadata.
 
-    record: the file is compared with it first. symbol: another symbol in the file is IntegrityError `integrity/symbol`.
-    Page checksums are verified in any case: a flipped byte is IntegrityError `integrity/mismatch`.
+    record: the file is compared with it first: any flipped byte is IntegrityError `integrity/mismatch`. Without one the pages'
+    checksums are verified all the same, so that no value is another one; the names of columns are then not protected.
+    symbol: another symbol in the file is IntegrityError `integrity/symbol`.
     """
     import polars as pl
     import pyarrow as pa
@@ -272,8 +297,9 @@ def read_parquet(
             source = pa.BufferReader(path.read_bytes())
     try:
         table = pq.read_table(source, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise _mismatch(path, "intact Parquet pages", str(error).splitlines()[0][:120]) from None
+        frame = pl.DataFrame(table.replace_schema_metadata(None))
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _mismatch(path, "an intact Parquet file", f"{error}".partition("\n")[0][:120]) from None
     raw = (table.schema.metadata or {}).get(b"barsmith")
     about: dict[str, Any] = parse_json(raw, shown(str(path))) if raw is not None else {}
     if symbol is not None and about.get("symbol") != symbol:
@@ -284,7 +310,7 @@ def read_parquet(
             do="never copy artifacts between symbols: run the pipeline for this one",
             where=shown(str(path)),
         )
-    return pl.DataFrame(table.replace_schema_metadata(None)), about
+    return frame, about
 
 
 @contextlib.contextmanager

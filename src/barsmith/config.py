@@ -21,6 +21,7 @@ from barsmith.errors import UsageError, did_you_mean
 SCHEMA_VERSION = 1
 TIMEFRAMES = {"1m": 1, "5m": 5, "10m": 10, "15m": 15, "20m": 20, "25m": 25, "30m": 30, "45m": 45, "1h": 60, "4h": 240, "1d": 1440}
 """Minutes of each rung of the ladder. `1d` is the session's bar."""
+SHIPPED_SYMBOLS = ("MES", "MNQ", "ES", "NQ", "MGC", "GC", "SI", "CL")
 CALENDARS = ("equity_index", "metals", "energy", "always")
 MAX_HORIZON = 1000
 SPLIT_KEYS = ("train_pct", "val_pct", "test_pct", "purge_bars", "embargo_bars")
@@ -82,16 +83,31 @@ def _moment(value: object) -> object:
         return value
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and last hours of the calendar are in no year of UTC
         moment = None
-    if moment is None or moment.tzinfo is None or moment.second or moment.microsecond:
+    if moment is None or moment.tzinfo is None or moment.second or moment.microsecond or in_utc.second or in_utc.microsecond:
         raise wrong("config/dates", "a whole minute with its zone, as 2026-03-12T06:00Z", shown(value), "write it so")
-    return moment.astimezone(UTC)
+    return in_utc
+
+
+def _level(value: object) -> object:
+    """`5m_h20`: a timeframe and a horizon."""
+    if not isinstance(value, str):
+        return value
+    timeframe, _, horizon = value.rpartition("_h")
+    timeframe = timeframe_name(timeframe)
+    if timeframe not in TIMEFRAMES or not re.fullmatch(r"[1-9][0-9]{0,3}", horizon) or int(horizon) > MAX_HORIZON:
+        do = did_you_mean(timeframe, TIMEFRAMES) if timeframe and timeframe not in TIMEFRAMES else "correct the key"
+        expected = f"a timeframe and a horizon of 1 to {MAX_HORIZON}, as 5m_h20"
+        raise wrong("config/unknown-key", expected, shown(value), do)
+    return f"{timeframe}_h{horizon}"
 
 
 Timeframe = Annotated[str, BeforeValidator(_timeframe)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+Level = Annotated[str, BeforeValidator(_level)]
 Horizon = Annotated[int, Field(ge=1, le=MAX_HORIZON)]
 Multiple = Annotated[float, Field(gt=0, le=100)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -126,6 +142,7 @@ class IngestSettings(Section):
 
     timezone: str | None = None  # of naive stamps, as America/Chicago
     timestamps: Literal["open", "close"] = "open"  # what a stamp marks
+    epoch_unit: Literal["s", "ms", "us", "ns"] | None = None  # of stamps that are whole numbers since 1970
     on_bad_rows: Literal["refuse", "quarantine"] = "refuse"
     repair: bool = False  # widen a high or low that its own open or close crosses
     allow_outside: bool = False  # follow a link out of data/raw
@@ -202,7 +219,7 @@ class VerdictSettings(Section):
     """`default` holds everywhere except where `levels` names a timeframe and horizon, as `5m_h20`."""
 
     default: AlarmLevels = AlarmLevels()
-    levels: dict[str, AlarmLevels] = {}
+    levels: dict[Level, AlarmLevels] = {}
 
     def at(self, timeframe: str, horizon: int) -> AlarmLevels:
         return self.levels.get(f"{timeframe}_h{horizon}", self.default)
@@ -279,6 +296,7 @@ class Settings(Section):
             raise wrong("config/version", f"version {SCHEMA_VERSION} of the settings", str(self.version), do, "version")
         self._check_ladder()
         self._check_horizons()
+        self._check_symbols()
         for times in self.rolls.values() if isinstance(self.rolls, dict) else [self.rolls]:
             if list(times) != sorted(set(times)):
                 raise wrong("config/dates", "rolls in the order of time, each once", shown([str(t) for t in times]), "sort them", "rolls")
@@ -292,6 +310,14 @@ class Settings(Section):
             raise wrong(
                 "config/timeframe", "base_timeframe among timeframes", came, f"add {self.base_timeframe} to timeframes", "timeframes"
             )
+
+    def _check_symbols(self) -> None:
+        known = (*SHIPPED_SYMBOLS, *self.instruments)
+        for section, given in (("barriers", self.barriers), ("rolls", self.rolls if isinstance(self.rolls, dict) else {})):
+            for symbol in given:
+                if symbol not in known:
+                    do = f"{did_you_mean(symbol, known)} (or describe it under instruments)"
+                    raise wrong("config/symbol", "a known contract", shown(symbol), do, f"{section}.{symbol}")
 
     def _check_horizons(self) -> None:
         horizons = self.label_horizons

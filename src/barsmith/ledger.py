@@ -1,12 +1,15 @@
 """Every configuration ever scored in a workspace: append-only, so that the best of many trials is never shown as if it were one.
 
-`experiments/ledger.jsonl`, one JSON object a line. Each line holds the SHA-256 of the one before it: a line that was changed or
-taken out breaks the chain. A line that a killed process left unfinished was never promised to anyone and gives way to the next.
+`experiments/ledger.jsonl`, one JSON object a line. Each line holds the SHA-256 of its other fields, one of which is that of the line
+before it: a line that was changed, or taken out from among others, breaks the chain. A line that a killed process left unfinished was
+never promised to anyone and gives way to the next.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,18 +52,14 @@ class Ledger:
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, the chain checked; IntegrityError `integrity/ledger` names the first that breaks it."""
-        found, previous = [], _BEGINNING
+        found: list[dict[str, Any]] = []
+        previous = _BEGINNING
         for number, line in enumerate(self._lines(), 1):
             entry = parse_json(line, f"{self.path} line {number}", code="integrity/ledger")
-            if not isinstance(entry, dict) or entry.get("previous") != previous or entry.get("number") != number:
-                raise IntegrityError(
-                    "integrity/ledger",
-                    expected="each line to follow the one before it",
-                    came=f"line {number}, which does not",
-                    do="restore experiments/ledger.jsonl from a backup: without it nobody knows how many trials there were",
-                    where=str(self.path),
-                )
-            previous = hashlib.sha256(line).hexdigest()
+            is_next = isinstance(entry, dict) and (entry.get("number"), entry.get("previous")) == (number, previous)
+            if not is_next or entry.get("sha256") != _hash(entry) or canonical(entry).encode() != line:
+                raise self._broken("each line as it was written, after the one before it", f"line {number}, which is not")
+            previous = entry["sha256"]
             found.append(entry)
         return found
 
@@ -68,21 +67,30 @@ class Ledger:
         if not self.path.exists():
             return []
         with storage_errors(self.path, "read the ledger"):
-            return self.path.read_bytes().split(b"\n")[:-1]  # what follows the last line end is unfinished
+            *lines, unfinished = self.path.read_bytes().split(b"\n")
+        with contextlib.suppress(ValueError):
+            text = unfinished.decode()
+            if json.JSONDecoder().raw_decode(text)[1] < len(text):
+                raise self._broken("an end of each line", f"line {len(lines) + 1}, which goes on after its end")
+        return lines
+
+    def _broken(self, expected: str, came: str) -> IntegrityError:
+        do = "restore experiments/ledger.jsonl from a backup: without it nobody knows how many trials there were"
+        return IntegrityError("integrity/ledger", expected=expected, came=came, do=do, where=str(self.path))
 
     def _append(self, event: str, symbol: str, horizon: int, content: dict[str, Any]) -> dict[str, Any]:
         with locked(self.path.with_name("ledger.lock"), "the ledger", wait=30.0):
-            lines = self._lines()
-            self.entries()
+            lines, entries = self._lines(), self.entries()
             entry = {
-                "number": len(lines) + 1,
-                "previous": hashlib.sha256(lines[-1]).hexdigest() if lines else _BEGINNING,
+                "number": len(entries) + 1,
+                "previous": entries[-1]["sha256"] if entries else _BEGINNING,
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
                 "event": event,
                 "symbol": symbol,
                 "horizon": horizon,
                 **content,
             }
+            entry["sha256"] = _hash(entry)
             whole = sum(len(line) + 1 for line in lines)
             with storage_errors(self.path, "write the ledger"):
                 make_folder(self.path.parent)
@@ -98,6 +106,10 @@ class Ledger:
 def trial_of(model: str, configuration: Mapping[str, Any]) -> str:
     """The name of a configuration: equal ones have equal names."""
     return hashlib.sha256(canonical([model, dict(configuration)]).encode()).hexdigest()[:16]
+
+
+def _hash(entry: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical({key: value for key, value in entry.items() if key != "sha256"}).encode()).hexdigest()
 
 
 def _is(entry: Mapping[str, Any], event: str, symbol: str, horizon: int) -> bool:

@@ -8,14 +8,18 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import polars as pl
 
+from barsmith.bars.simulate import simulate
 from barsmith.cli import main
 
+FIRST_DAY, DAYS = date(2025, 3, 3), 12
 LAUNCH = [sys.executable, "-c", "import sys; from barsmith.cli import main; sys.exit(main())"]
 
 
@@ -60,6 +64,14 @@ class Walked:
         """Some of the raw minutes."""
         return pl.read_parquet(self.raw)[first:last]
 
+    @cached_property
+    def news(self) -> pl.DataFrame:
+        """The first minutes of the session after: the same market, lived a day longer."""
+        known = self.bars(0)
+        longer = simulate("MES", DAYS + 1, start=FIRST_DAY, paths=0).bars
+        assert longer[: len(known)].equals(known)
+        return longer[len(known) :][:400]
+
 
 def barsmith(*words: str | Path, stdin: str | bytes = b"") -> Outcome:
     """In this process: quick, since everything is imported."""
@@ -71,20 +83,19 @@ def barsmith(*words: str | Path, stdin: str | bytes = b"") -> Outcome:
     return Outcome(code, *texts)
 
 
+def environment(**changes: str | None) -> dict[str, str]:
+    """This process's environment with some variables set, or taken out (None); output is buffered as for a user."""
+    merged = {**os.environ, "PYTHONUNBUFFERED": None, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
 def process(*words: str | bytes | Path, launch: list[str] = LAUNCH, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """A process of its own, its output in bytes."""
-    return subprocess.run(
-        [*launch, *words], stdin=options.pop("stdin", subprocess.DEVNULL), capture_output=True, timeout=120, check=False, **options
-    )
+    usual = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "timeout": 120}
+    return subprocess.run([*launch, *words], check=False, **(usual | options))
 
 
 def started(*words: str | Path, **options: Any) -> subprocess.Popen[bytes]:
     """A process that is still running when this returns."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*LAUNCH, *map(str, words)], **(pipes | options))
-
-
-def environment(**changes: str | None) -> dict[str, str]:
-    """This process's environment with some variables set, or taken out (None)."""
-    merged = {**os.environ, **changes}
-    return {name: value for name, value in merged.items() if value is not None}
+    usual = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment()}
+    return subprocess.Popen([*LAUNCH, *map(str, words)], **(usual | options))

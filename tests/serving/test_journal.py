@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barsmith.bars.minutes import Minutes
 from barsmith.errors import IntegrityError
 from barsmith.serving.journal import Journal
 from barsmith.serving.messages import MinuteMessage
 
+HISTORY = Minutes.of(np.array([29554900, 29554901]), np.ones((2, 5)))
 ONE = MinuteMessage(29554920, (10.0, 12.5, 9.1, 11.0, 3.0))
 TWO = MinuteMessage(29554921, (10.1, 12.5, 9.0, 11.0, 0.0), "MESM6", 1.0007)
 
 
 def kept(folder, *messages):
-    with Journal(folder, "MES") as journal:
+    with Journal(folder, "MES", HISTORY) as journal:
         for message in messages:
             journal.append(message)
-    with Journal(folder, "MES") as journal:
+    with Journal(folder, "MES", HISTORY) as journal:
         return journal.messages
 
 
@@ -50,11 +53,30 @@ def test_a_flipped_byte_is_found(tmp_path):
             continue
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(IntegrityError):
-            Journal(tmp_path, "MES")
+            Journal(tmp_path, "MES", HISTORY)
 
 
 def test_a_journal_of_another_symbol_is_refused(tmp_path):
     kept(tmp_path, ONE)
     with pytest.raises(IntegrityError) as refused:
-        Journal(tmp_path, "MGC")
-    assert refused.value.code == "stream/symbol"
+        Journal(tmp_path, "MGC", HISTORY)
+    assert refused.value.code == "stream/snapshot"
+
+
+def test_a_journal_goes_on_only_after_the_history_it_was_begun_after_or_a_longer_one(tmp_path):
+    kept(tmp_path, ONE)
+    with pytest.raises(IntegrityError) as refused:
+        Journal(tmp_path, "MES", HISTORY[:1])
+    assert refused.value.code == "stream/snapshot"
+    longer = Minutes.of(np.array([29554900, 29554901, 29554902]), np.ones((3, 5)))
+    with Journal(tmp_path, "MES", longer) as journal:
+        assert journal.messages == [ONE]
+
+
+def test_a_journal_of_another_shape_is_refused(tmp_path):
+    kept(tmp_path)
+    with Journal(tmp_path, "MES", HISTORY) as journal:
+        journal.write({"time": 1})
+    with pytest.raises(IntegrityError) as refused:
+        Journal(tmp_path, "MES", HISTORY)
+    assert refused.value.code == "stream/snapshot"

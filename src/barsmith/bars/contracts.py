@@ -61,6 +61,21 @@ def _checked(column: pl.Series, root: str, what: str, where: str) -> pl.Series |
     return column.replace(plain) if plain else column
 
 
+def contract_of(name: str, symbol: str) -> str | None:
+    """The contract that one name says, None where it says only the root. Raises DataError `bars/symbol` for another market's."""
+    kind = _kind(name, symbol, "contract")
+    if kind == "root":
+        return None
+    if kind == "contract":
+        return name.strip()
+    raise DataError(
+        "bars/symbol",
+        expected=f"a contract of {symbol}, as {symbol}U5",
+        came=ascii(name)[:60],
+        do="choose the other symbol, or leave the field out",
+    )
+
+
 def _kind(name: str | None, root: str, what: str) -> str:
     text, stem = (name or "").strip().upper(), re.escape(root)
     outright = rf"{stem}(?:[{MONTHS}](?:\d{{1,2}}|\d{{4}})| \d\d-\d\d)"

@@ -43,7 +43,9 @@ class Minutes:
         return len(self.time)
 
     def __getitem__(self, rows: slice) -> Minutes:
-        return Minutes(self.time[rows], self.bars[rows], self.contract[rows], self.factor[rows], self.names)
+        contract = self.contract[rows]
+        known = int(contract[-1]) + 1 if len(contract) else 0  # a slice does not know the contracts of its future
+        return Minutes(self.time[rows], self.bars[rows], contract, self.factor[rows], self.names[:known])
 
     def adjusted(self) -> np.ndarray:
         """(n, 5) bars whose prices are adjusted forward by the roll ratios: what features read."""
@@ -77,6 +79,23 @@ class Minutes:
             np.ascontiguousarray(frame["roll_factor"].to_numpy(), np.float64),
             names,
         )
+
+
+def problem_of(minutes: Minutes) -> str | None:
+    """What is wrong with minutes that come from a file, in words; None where they are as they must be."""
+    time, bars, contract, factor = minutes.time, minutes.bars, minutes.contract, minutes.factor
+    open_, high, low, close, volume = bars.T
+    checks = {
+        "times that do not grow": bool((np.diff(time) <= 0).any()),
+        "numbers that are not finite": not (np.isfinite(bars).all() and np.isfinite(factor).all()),
+        "prices of zero or less": bool((bars[:, :4] <= 0).any()),
+        "a high or low within its bar's body": bool((high < np.maximum(open_, close)).any() or (low > np.minimum(open_, close)).any()),
+        "negative volumes": bool((volume < 0).any()),
+        "roll factors of zero or less": bool((factor <= 0).any()),
+        "contracts out of order": bool(len(contract) and (contract[0] != 0 or (np.diff(contract) < 0).any())),
+        "contracts without a name": bool(minutes.names and len(contract) and contract[-1] + 1 != len(minutes.names)),
+    }
+    return next((what for what, is_so in checks.items() if is_so), None)
 
 
 def as_datetime(minutes: np.ndarray) -> pl.Series:

@@ -15,6 +15,9 @@ import polars as pl
 from barsmith.bars.minutes import FIELDS, Minutes, as_minutes, moment
 from barsmith.errors import DataError
 
+RATIOS = (0.1, 10.0)
+"""A roll_ratio outside is a mistake of the feed."""
+
 
 def continue_minutes(frame: pl.DataFrame, *, rolls: Sequence[int] = (), after: Minutes | None = None) -> Minutes:
     """`after`, then the rows of `frame` that are later, with their contracts numbered and their factors.
@@ -62,10 +65,10 @@ def _given_ratios(frame: pl.DataFrame, time: np.ndarray) -> dict[int, float]:
     column = frame["roll_ratio"].cast(pl.Float64).fill_nan(None)
     ratios = {i: float(column[i]) for i in column.is_not_null().arg_true().to_list()}
     for i, ratio in ratios.items():
-        if not 0.0 < ratio < np.inf:
+        if not RATIOS[0] <= ratio <= RATIOS[1]:
             raise DataError(
                 "bars/roll-ratio",
-                expected="a roll_ratio above zero: the new contract's price over the old one's at their last common minute",
+                expected=f"a roll_ratio of {RATIOS[0]:g} to {RATIOS[1]:g}: the new contract's price over the old one's at their last common minute",
                 came=f"{ratio}",
                 do="correct it, or leave it empty on minutes that are no roll",
                 where=_place(time[i]),

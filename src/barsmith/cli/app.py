@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,8 +53,8 @@ def program(
     workspace: Annotated[str | None, typer.Option("--workspace", metavar="DIR", help="The folder that holds everything.")] = None,
     config: Config = None,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value, errors too. May stand anywhere.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and the build.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON value, errors too. May stand anywhere.")] = False,
+    version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version and the build.")] = False,
 ) -> Report | None:
     """Raw one-minute futures bars in, an honestly judged model and live signals out.
 
@@ -75,13 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     open_streams()
     words, as_json = without_json(given)
-    try:
-        with stoppable():
+    with stoppable(), careful_modes():
+        try:
             return answered(words, as_json=as_json)
-    except SystemExit as end:  # a user's file may end the interpreter
-        return ended(RuntimeError(f"SystemExit({end.code!r}) was raised"), as_json=as_json, argv=given, workspace=workspace_of(given))
-    except BaseException as problem:  # noqa: BLE001 the last one to catch anything: nothing is swallowed
-        return ended(problem, as_json=as_json, argv=given, workspace=workspace_of(given))
+        except BaseException as problem:  # noqa: BLE001 the last one to catch anything: nothing is swallowed
+            return ended(problem, as_json=as_json, argv=given, workspace=workspace_of(given))
 
 
 def answered(words: list[str], *, as_json: bool) -> int:
@@ -141,6 +140,17 @@ def open_streams() -> None:
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, TextIOWrapper):
             output.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def careful_modes() -> Iterator[None]:
+    """Whatever the umask allows: what a command writes can be changed by its owner alone."""
+    before = os.umask(0o022)
+    os.umask(before | 0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def version_report() -> Report:

@@ -39,6 +39,7 @@ def bars_for(bundle: Bundle, path: Path, *, timezone: str | None, timestamps: st
             symbol=bundle.symbol,
             timezone=timezone or own.timezone,
             timestamps=timestamps or own.timestamps,
+            epoch_unit=own.epoch_unit,
             on_bad_rows=on_bad_rows or own.on_bad_rows,
             repair=repair or own.repair,
             price_limits=bundle.price_limits,

@@ -18,6 +18,11 @@ def existing_folder(folder: Path) -> Path:
         is_folder = folder.is_dir()
     except OSError:
         is_folder = False
+    if is_folder and folder.resolve() == Path(folder.resolve().anchor):
+        do = "choose a folder of its own"
+        raise UsageError(
+            "config/path", expected="a folder for a workspace", came="the root of the file system", do=do, where=printable(str(folder))
+        )
     if is_folder:
         return folder
     raise UsageError(
@@ -71,5 +76,5 @@ Modules = Annotated[
 Timezone = Annotated[str | None, typer.Option("--timezone", metavar="ZONE", help="Zone of stamps that name none, as America/Chicago.")]
 Timestamps = Annotated[str | None, typer.Option("--timestamps", metavar="open|close", help="Which end of its minute a stamp marks.")]
 OnBadRows = Annotated[str | None, typer.Option("--on-bad-rows", metavar="refuse|quarantine", help="What to do with bars that cannot be.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Widen a high or low that the bar's own open or close crosses.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Repair = Annotated[bool, typer.Option("--repair", metavar="", help="Widen a high or low that the bar's own open or close crosses.")]
+Force = Annotated[bool, typer.Option("--force", metavar="", help="Replace what is there.")]

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
+
+
+_answers: list[TextIO] = []
+
+
+def answers() -> TextIO:
+    """Where a verb's answer goes: the standard output that the command began with."""
+    return _answers[-1] if _answers else sys.stdout
+
+
+@contextlib.contextmanager
+def prints_to_stderr() -> Iterator[None]:
+    """While a verb works, whatever a user's own module prints goes to standard error: standard output is for the answer alone."""
+    _answers.append(sys.stdout)
+    sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = _answers.pop()
 
 
 @dataclass(frozen=True)
@@ -60,12 +80,8 @@ def console_of(file: Any) -> Console:
     """No markup, no guessing of colours; as wide as it must be where nobody looks, so that no cell of a pipe is cut."""
     from rich.console import Console
 
-    class Quiet(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # rich would end the interpreter; how a command ends is decided in one place
-
     width = None if file.isatty() else 10_000
-    return Quiet(file=file, width=width, highlight=False, markup=False, emoji=False)
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def grid_of(table: Table) -> RichTable:

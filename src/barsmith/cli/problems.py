@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import typer
 
+from barsmith.cli.limits import limit
 from barsmith.cli.printing import print_json, printable, say
 from barsmith.cli.signals import Stopped
 from barsmith.errors import BarsmithError, StorageError, UsageError
@@ -26,7 +28,8 @@ BROKEN_PIPE = 141
 
 def ended(problem: BaseException, *, as_json: bool, argv: Sequence[str], workspace: Path) -> int:
     """Tell a reader or a machine what went wrong; returns the exit code."""
-    if isinstance(problem, BrokenPipeError):
+    cause = problem.__context__ if isinstance(problem, SystemExit) else problem  # rich makes a SystemExit of a broken pipe
+    if isinstance(cause, BrokenPipeError):
         silence(sys.stdout)
         return BROKEN_PIPE
     error = error_of(problem, argv, workspace)
@@ -45,14 +48,26 @@ def error_of(problem: BaseException, argv: Sequence[str], workspace: Path) -> Ba
     if isinstance(problem, KeyboardInterrupt):
         came = str(problem) or "SIGINT"
         return BarsmithError("cli/stopped", expected="to finish", came=came, do="start it again: what was finished is kept")
-    if isinstance(problem, MemoryError):
+    if is_short_of_memory(problem):
         return StorageError("io/limit", expected="enough memory", came="less", do="close other programs, or raise the limit (ulimit -v)")
+    if isinstance(problem, ModuleNotFoundError) and problem.name and not problem.name.startswith("barsmith"):
+        return UsageError(
+            "cli/missing-library", expected=f"the library {problem.name}", came="none", do="`barsmith doctor` says what to install"
+        )
     if isinstance(problem, OSError) and problem.errno is not None:
         return storage_error(problem)
     log = write_log(problem, argv, workspace)
     came = f"{type(problem).__name__}: {str(problem)[:300]}"
     do = f"please report it with the file {log}" if log else "please report it"
     return BarsmithError("internal/error", expected="barsmith to have foreseen this", came=came, do=do, where=str(log or ""))
+
+
+def is_short_of_memory(problem: BaseException) -> bool:
+    """A library that does not fit fails to load in words of its own, so under a limit (ulimit -v) that counts as well."""
+    if isinstance(problem, OSError) and problem.errno is not None:
+        return problem.errno == errno.ENOMEM
+    is_loading = isinstance(problem, ImportError | OSError) and not isinstance(problem, ModuleNotFoundError)
+    return isinstance(problem, MemoryError) or (is_loading and limit("RLIMIT_AS") is not None)
 
 
 def storage_error(problem: OSError) -> BarsmithError:

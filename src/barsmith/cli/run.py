@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from barsmith.cli.options import Config, OnBadRows, Overrides, Repair, Symbols, Timestamps, Timezone, Workspace
 from barsmith.cli.printing import Report, Table, say
 from barsmith.cli.settings import is_stdin, settings_of, settings_text
-from barsmith.errors import BarsmithError, UsageError
-
-if TYPE_CHECKING:
-    from barsmith.config import Settings
+from barsmith.cli.symbols import asked
+from barsmith.errors import BarsmithError
 
 SOME_FAILED = 1
 
@@ -25,7 +22,7 @@ def run(
     timestamps: Timestamps = None,
     on_bad_rows: OnBadRows = None,
     repair: Repair = False,
-    allow_outside: Annotated[bool, typer.Option("--allow-outside", help="Follow a link out of data/raw.")] = False,
+    allow_outside: Annotated[bool, typer.Option("--allow-outside", metavar="", help="Follow a link out of data/raw.")] = False,
     config: Config = None,
     overrides: Overrides = None,
     workspace: Workspace = Path("."),
@@ -39,16 +36,15 @@ def run(
     said += overrides or []
     stdin = settings_text() if is_stdin(config) else None
     chosen = asked(symbols, settings_of(workspace, config, said, stdin))
-    piped: dict[str, Any] = {} if stdin is None else {"stdin": stdin}
     if len(chosen) < 2:
         symbol = chosen[0] if chosen else None
-        return report_of(run_pipeline(workspace, symbol=symbol, config=config, overrides=said, **piped))
+        return report_of(run_pipeline(workspace, symbol=symbol, config=config, overrides=said, stdin=stdin))
     records: list[Any] = []
     says: list[str | Table] = []
     failed = 0
     for symbol in chosen:
         try:
-            one = report_of(run_pipeline(workspace, symbol=symbol, config=config, overrides=said, **piped))
+            one = report_of(run_pipeline(workspace, symbol=symbol, config=config, overrides=said, stdin=stdin))
         except BarsmithError as error:  # each symbol is alone: the others go on
             failed += 1
             say(f"barsmith: {symbol}: {error} [{error.code}]")
@@ -70,29 +66,6 @@ def rerun(
     from barsmith.pipeline.api import rerun as run_again
 
     return report_of(run_again(workspace, run_id, from_stage))
-
-
-def asked(symbols: str | None, settings: Settings) -> list[str]:
-    """The contracts asked for, none where it is left to the workspace. Raises UsageError `cli/symbol`."""
-    from barsmith.instruments import instrument
-
-    if symbols is None:
-        return []
-    names = symbols.split(",")
-    for name in names:
-        if not re.fullmatch(r"[A-Z][A-Z0-9]{0,11}", name) and name.upper() == name:
-            raise symbol_error("symbols in capital letters and digits, separated by commas", ascii(symbols)[:80], "as MES, or MES,MGC")
-        instrument(name, settings, code="cli/symbol")
-    if len(set(names)) < len(names):
-        raise symbol_error("each symbol once", ascii(symbols)[:80], "take the second one out")
-    if len(names) > 1 and not settings.allow_batch_symbols:
-        do = "run them one by one, or set allow_batch_symbols: true: each then runs alone, one after the other"
-        raise symbol_error("one symbol a run", ascii(symbols)[:80], do)
-    return names
-
-
-def symbol_error(expected: str, came: str, do: str) -> UsageError:
-    return UsageError("cli/symbol", expected=expected, came=came, do=do, where="--symbols")
 
 
 def report_of(record: dict[str, Any]) -> Report:

@@ -11,7 +11,7 @@ import typer
 
 from barsmith.cli.bars_file import bars_for, load_bundle
 from barsmith.cli.options import BundleFolder, Modules, Workspace
-from barsmith.cli.printing import say
+from barsmith.cli.printing import answers, say
 
 
 def stream(
@@ -45,8 +45,9 @@ def stream(
 
 def written(line: bytes) -> None:
     """At once, whoever reads."""
-    sys.stdout.buffer.write(line)
-    sys.stdout.buffer.flush()
+    output = answers().buffer
+    output.write(line)
+    output.flush()
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:

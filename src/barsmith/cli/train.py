@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from barsmith.cli.models import models_report
 from barsmith.cli.options import Modules, Overrides, Symbol, Workspace
 from barsmith.cli.printing import Report, Table, printable
 from barsmith.cli.progress import timed
+from barsmith.cli.settings import settings_of
 from barsmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ def train(
     model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="A model, as xgboost.")] = None,
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=1000, help="Base bars ahead, one of label_horizons.")] = 20,
     symbol: Symbol = None,
-    open_test: Annotated[bool, typer.Option("--open-test", help="Also score the test split; the ledger records it.")] = False,
-    list_models: Annotated[bool, typer.Option("--list-models", help="List the models and do nothing else.")] = False,
+    open_test: Annotated[bool, typer.Option("--open-test", metavar="", help="Also score the test split; the ledger records it.")] = False,
+    list_models: Annotated[bool, typer.Option("--list-models", metavar="", help="List the models and do nothing else.")] = False,
     modules: Modules = None,
     overrides: Overrides = None,
     workspace: Workspace = Path("."),
@@ -32,9 +33,11 @@ def train(
         return models_report(workspace, modules)
     if model is None:
         raise UsageError("cli/usage", expected="--model", came="none", do="see `barsmith models list`")
+    from barsmith.instruments import instrument
     from barsmith.pipeline.api import train as fitted
 
-    named: dict[str, Any] = {"modules": modules} if modules else {}
+    if symbol is not None:
+        instrument(symbol, settings_of(workspace, None, None), code="cli/symbol")
     with timed(f"training {printable(model)} for horizon {horizon}") as tell:
         training = fitted(
             workspace,
@@ -44,7 +47,7 @@ def train(
             overrides=overrides or (),
             open_test=open_test,
             progress=lambda done, total, losses: tell(done / total),
-            **named,
+            modules=[path.absolute() for path in modules or ()],
         )
     return Report(training.as_dict(), says_of(training))
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from barsmith.cli.options import Symbols, Workspace
 from barsmith.cli.printing import Report
+from barsmith.cli.run import findings_of
+from barsmith.cli.settings import settings_of
+from barsmith.cli.symbols import asked
 from barsmith.errors import DataError
 
 
 def validate(symbols: Symbols = None, workspace: Workspace = Path(".")) -> Report:
     """Check the latest data run of a contract again, from its files: hashes, leaks, constants, drift."""
-    from barsmith.cli.run import asked, findings_of
-    from barsmith.cli.settings import settings_of
     from barsmith.pipeline.api import validate as checked
 
     chosen: list[str | None] = [*asked(symbols, settings_of(workspace, None, None))]

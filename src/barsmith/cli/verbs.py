@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from barsmith.cli.limits import refuse_tight_limits
+from barsmith.cli.printing import prints_to_stderr
 from barsmith.errors import UsageError, did_you_mean
 
 BEFORE = "barsmith.before"
@@ -31,6 +33,11 @@ class Verb(TyperCommand):
         check_once(self, ctx, args)
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        refuse_tight_limits()
+        with prints_to_stderr():
+            return super().invoke(ctx)
+
 
 class Group(TyperGroup):
     """The program, or a family of verbs."""
@@ -51,7 +58,7 @@ class Group(TyperGroup):
 
 
 def check_once(command: TyperCommand | TyperGroup, ctx: Any, args: Sequence[str]) -> None:
-    """Refuse an option that is given twice, and a value that is another option (`--horizon --set`): its own was forgotten."""
+    """Refuse an option that is given twice, and a value that is empty or another option (`--horizon --set`): its own was forgotten."""
     values, _, order = command.make_parser(ctx).parse_args(args=list(args))
     options = [param for param in order if param.param_type_name == "option"]
     for param, count in Counter(options).items():
@@ -60,7 +67,7 @@ def check_once(command: TyperCommand | TyperGroup, ctx: Any, args: Sequence[str]
             raise UsageError("cli/usage", expected=f"{name} once", came=f"it {count} times", do="keep one of them")
         given = values.get(param.name)
         for value in given if isinstance(given, list | tuple) else [given]:
-            if isinstance(value, str) and value.startswith("--"):
+            if isinstance(value, str) and (not value or value.startswith("--")):
                 raise UsageError(
                     "cli/usage", expected=f"a value after {name}", came=ascii(value)[:60], do="write it, or leave the option out"
                 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barsmith.artifacts import parse_json
 from barsmith.errors import DataError, IntegrityError
 
 
@@ -55,7 +56,7 @@ class RobustScaler:
     def from_json(cls, text: str | bytes) -> RobustScaler:
         """The inverse of `to_json`. Raises IntegrityError `datasets/scaler-file`."""
         try:
-            stored = json.loads(text)
+            stored = parse_json(text.encode() if isinstance(text, str) else text, "the scaler", code="datasets/scaler-file")
             columns = stored["columns"]
             names = tuple(str(column["name"]) for column in columns)
             median, iqr = (np.array([float(column[key]) for column in columns]) for key in ("median", "iqr"))

@@ -11,6 +11,7 @@ import numpy as np
 import talib
 from talib import abstract, stream
 
+from barsmith.config import shown
 from barsmith.errors import UsageError, did_you_mean
 from barsmith.features.graph import NAN, Column, Expr, Operand, Several, Step, expr, final
 
@@ -129,6 +130,24 @@ def outputs_of(columns: Any) -> Any:
     return tuple(columns) if len(columns) > 1 else columns[0]
 
 
+def checked(name: str, params: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, float], ...]:
+    """The parameters as TA-Lib wants them: 14.0 is the period 14. Raises UsageError `config/out-of-range`."""
+    defaults = described(name).parameters
+    try:
+        wanted = tuple((key, type(defaults[key])(value) if value == value // 1 else value) for key, value in params)
+        fits = abstract.Function(name, **dict(wanted)).lookback >= 0  # type: ignore[attr-defined]
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise UsageError(
+            "config/out-of-range",
+            expected=f"parameters that TA-Lib's {name} takes (a period is a whole number, 2 or more for most, 100000 at most)",
+            came=", ".join(f"{key} = {shown(value)}" for key, value in params),
+            do="correct the value",
+        )
+    return wanted
+
+
 class TalibNames:
     """`ta.RSI(close, timeperiod=14)`: any TA-Lib function by its name, over expressions."""
 
@@ -143,7 +162,11 @@ class TalibNames:
                     raise UsageError(
                         "features/unknown-parameter", expected=f"parameters of TA-Lib's {name}", came=repr(key), do=did_you_mean(key, known)
                     )
-            return Talib(name, tuple(map(expr, inputs)), tuple(sorted(params.items())))
+            wanted = sum(len(names) if isinstance(names, list) else 1 for names in described(name).input_names.values())
+            if len(inputs) != wanted:
+                do = f"give it {described(name).input_names}"
+                raise UsageError("features/definition", expected=f"{wanted} inputs of TA-Lib's {name}", came=str(len(inputs)), do=do)
+            return Talib(name, tuple(map(expr, inputs)), checked(name, tuple(sorted(params.items()))))
 
         return node
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import textwrap
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from barsmith.compiled import njit
+from barsmith.config import shown
+from barsmith.errors import UsageError
 from barsmith.features.graph import NAN, Expr, Operand, Several, Step, expr
 from barsmith.features.indicators import outputs_of
+from barsmith.features.plain import source_hash
+
+#: Numbers that a kernel may remember.
+LARGEST_STATE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,10 @@ class StepKernel:
         self, step: Callable[..., Any], size: Callable[..., int], settling: Callable[..., int], sessions: int, outputs: Sequence[str]
     ) -> None:
         self.name, self.size, self.settling, self.sessions, self.outputs = step.__name__, size, settling, sessions, tuple(outputs)
-        self.source_hash = hashlib.sha256(textwrap.dedent(inspect.getsource(step)).encode()).hexdigest()[:16]
+        is_shipped = step.__module__.startswith("barsmith.")  # a user's module has no name that another process could import
+        self.source_hash = source_hash(step, with_file=not is_shipped)
         self.__doc__ = step.__doc__
-        self.step = njit(step)
+        self.step = njit(step, cache=is_shipped)
         inputs = step.__code__.co_varnames[2 : step.__code__.co_argcount]
         targets = ", ".join(f"columns[{j}, i]" for j in range(len(self.outputs)))
         source = f"""def loop_{self.name}(state, params, columns, {", ".join(inputs)}):
@@ -65,11 +70,20 @@ class StepKernel:
                 {targets} = step(state, params, {", ".join(x + "[i]" for x in inputs)})"""
         scope: dict[str, Any] = {"step": self.step, "__name__": step.__module__}  # Numba's cache needs a module and a file
         exec(compile(source, step.__code__.co_filename, "exec"), scope)  # noqa: S102 the source is the lines above
-        self.loop = njit(scope[f"loop_{self.name}"])
+        self.loop = njit(scope[f"loop_{self.name}"], cache=is_shipped)
 
     def __call__(self, *inputs: Operand, **params: float | Sequence[float]) -> Kernel:
-        """A node of this kernel. params: in the order in which `size` names them."""
-        return Kernel(self, tuple(map(expr, inputs)), flat(params))
+        """A node of this kernel. params: in the order in which `size` names them. Raises UsageError `config/out-of-range`."""
+        node = Kernel(self, tuple(map(expr, inputs)), flat(params))
+        size, settling = self.size(*node.params), self.settling(*node.params)
+        if not (all(map(math.isfinite, node.params)) and 0 <= size <= LARGEST_STATE and size % 1 == 0 <= settling and settling % 1 == 0):
+            raise UsageError(
+                "config/out-of-range",
+                expected=f"parameters of {self.name} that give windows of 1 to {LARGEST_STATE} whole bars",
+                came=", ".join(f"{key} = {shown(value)}" for key, value in params.items()),
+                do="correct the period",
+            )
+        return node
 
 
 def flat(params: Mapping[str, float | Sequence[float]]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from barsmith.errors import BarsmithError, DataError
+from barsmith.errors import BarsmithError, DataError, UsageError
 from barsmith.features.graph import NAN, Expr, Step, close, datetime_, high, low, open_, volume
 
 
@@ -96,8 +96,28 @@ class PlainFunction(Expr):
 
 
 def plain_function(function: Callable[[Bars], np.ndarray], lookback: int) -> PlainFunction:
-    source = textwrap.dedent(inspect.getsource(function))
-    return PlainFunction(function.__name__, lookback, hashlib.sha256(source.encode()).hexdigest()[:16], function)
+    """A node of `function`. Raises UsageError `features/definition` for one without source."""
+    return PlainFunction(function.__name__, lookback, source_hash(function), function)
+
+
+def source_hash(function: Callable[..., Any], *, with_file: bool = True) -> str:
+    """A hash of a function's text and, with_file, of the whole file that it stands in: its helpers and constants count.
+
+    Raises UsageError `features/definition` for a function without source: it could not be told from another one.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+        if with_file:
+            source += "".join(inspect.findsource(function)[0])
+    except (OSError, TypeError) as error:
+        raise UsageError(
+            "features/definition",
+            expected="a function whose source can be read",
+            came=str(error) or type(error).__name__,
+            do="put the function into a file",
+            where=f"feature {getattr(function, '__name__', type(function).__name__)}",
+        ) from error
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def aligned(rows: int, columns: int) -> np.ndarray:

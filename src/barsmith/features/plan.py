@@ -12,8 +12,8 @@ import numpy as np
 from barsmith.bars.ladder import Rung, ladder, rung_columns
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions
-from barsmith.config import TIMEFRAMES
-from barsmith.errors import UsageError
+from barsmith.config import TIMEFRAMES, shown
+from barsmith.errors import BarsmithError, UsageError
 from barsmith.features.graph import NAN, Column, Constant, Expr, On, Step, final
 
 
@@ -114,10 +114,21 @@ class Plan:
         steps: list[Step | None] = [None] * len(self.nodes)
         values: list[Any] = [NAN] * len(self.nodes)
         for j, node in enumerate(self.nodes):
-            columns[j], steps[j] = self.column(node, known, bars, [columns[i] for i in node.inputs])
-            values[j] = node.expr.value if isinstance(node.expr, Constant) else final(columns[j])
-            for k in places.get(j, ()):
-                matrix[:, k] = columns[j]
+            try:
+                columns[j], steps[j] = self.column(node, known, bars, [columns[i] for i in node.inputs])
+                values[j] = node.expr.value if isinstance(node.expr, Constant) else final(columns[j])
+                for k in places.get(j, ()):
+                    matrix[:, k] = columns[j]
+            except BarsmithError:
+                raise
+            except Exception as error:  # a user's kernel may raise anything, and so may any node over inputs that it is not made for
+                raise UsageError(
+                    "features/definition",
+                    expected=f"{shown(node.expr.identity())} to be read over bars",
+                    came=f"{type(error).__name__}: {shown(str(error))}",
+                    do="check its inputs and parameters",
+                    where=f"feature {self.user_of(j)}",
+                ) from error
             for i in (*node.inputs, j):
                 if self.last_use.get(i, i) == j:
                     columns.pop(i, None)
@@ -125,6 +136,14 @@ class Plan:
         first, waiting = self.settling(rungs, origin)
         ready = [at < len(rungs[node.timeframe].end) for at, node in zip(first, self.nodes, strict=True)]
         return Reading(base, matrix, np.array([first[i] for i in self.outputs], np.int64), values, steps, ready, waiting)
+
+    def user_of(self, node: int) -> str:
+        """The first feature that a node is part of."""
+        using = {node}
+        for j, each in enumerate(self.nodes):
+            if using.intersection(each.inputs):
+                using.add(j)
+        return next(name for name, i in zip(self.names, self.outputs, strict=True) if i in using)
 
     def column(
         self, node: Node, known: Mapping[str, np.ndarray], bars: Mapping[str, Any], inputs: Sequence[Any]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
 import itertools
+import math
 import pkgutil
 import re
 import sys
@@ -15,12 +17,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from barsmith.config import TIMEFRAMES
+from barsmith.config import TIMEFRAMES, shown
 from barsmith.errors import BarsmithError, UsageError, did_you_mean
-from barsmith.features.graph import Expr, On
+from barsmith.features.graph import Expr, On, Several
 from barsmith.features.plain import plain_function
 
 Variants = Mapping[str, Sequence[Any]]
+#: The longest period that TA-Lib knows.
+LONGEST = 100_000
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+#: Columns of the bars and of the tables that features stand in.
+_TAKEN = re.compile(
+    r"datetime|decision|symbol|contract|open|high|low|close|volume|roll_ratio|roll_factor|is_settled|session_id|minutes_since_open"
+    r"|last_direction|y_true|label_.*|sample_weight_.*|return_h[0-9]+"
+)
 
 
 @dataclass(frozen=True)
@@ -71,13 +82,13 @@ def feature(function: Callable[..., Any] | None = None, /, *, lookback: int | No
 
     Over a function that returns an expression: `@feature(n=(7, 14))` gives `name_7` and `name_14`.
     Over a function of `bars: Bars`: `@feature(lookback=50)`; it returns an array as long as the bars it was given.
-    Raises UsageError `features/definition` for a decorator that fits neither.
+    Raises UsageError `features/definition` for a decorator that fits neither, `features/duplicate-name` for a second function of a name.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         names = list(inspect.signature(function).parameters)
         wanted = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in variants.items()}
-        if lookback is None and set(names) != set(wanted):
+        if lookback is None and (set(names) != set(wanted) or not all(wanted.values())):
             raise definition_error(function, f"variants for each of its parameters {names}", f"variants for {sorted(wanted)}")
         if lookback is not None and (wanted or len(names) != 1 or not isinstance(lookback, int) or lookback < 1):
             raise definition_error(
@@ -85,20 +96,24 @@ def feature(function: Callable[..., Any] | None = None, /, *, lookback: int | No
             )
         group = function.__module__.rpartition(".")[2] if function.__module__.startswith("barsmith.") else "user"
         known = definitions.setdefault(function.__module__, {})
+        if function.__name__ in known and function.__module__ != "__main__":  # a cell of a notebook may run again
+            raise UsageError(
+                "features/duplicate-name",
+                expected="each function under @feature once in a file",
+                came=f"{function.__name__} twice",
+                do="rename one of them",
+                where=f"feature {function.__name__}",
+            )
         known[function.__name__] = Definition(function, group, tuple((n, wanted[n]) for n in names if n in wanted), lookback)
         return function
 
     return register(function) if function is not None else register
 
 
-def definition_error(function: Callable[..., Any], expected: str, came: str) -> UsageError:
-    return UsageError(
-        "features/definition",
-        expected=expected,
-        came=came,
-        do="write @feature(n=(7, 14)) or @feature(lookback=50)",
-        where=f"feature {function.__name__}",
-    )
+def definition_error(
+    function: Callable[..., Any], expected: str, came: str, do: str = "write @feature(n=(7, 14)) or @feature(lookback=50)"
+) -> UsageError:
+    return UsageError("features/definition", expected=expected, came=came, do=do, where=f"feature {function.__name__}")
 
 
 @cache
@@ -116,23 +131,29 @@ def shipped() -> tuple[Definition, ...]:
 
 def load_module(path: Path) -> tuple[Definition, ...]:
     """Run a user's feature file and return what it defines. Raises UsageError `features/module` when it cannot be run."""
-    path = path.resolve()
-    name = f"barsmith_user_{path.stem}_{abs(hash(str(path)))}"
-    if not path.is_file():
+    try:
+        path, came = path.resolve(), "no such file"
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have
+        is_file, came = False, f"{type(error).__name__}: {error}"
+    name = f"barsmith_user_{path.stem}_{hashlib.sha256(ascii(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path) if is_file else None
+    if spec is None or spec.loader is None:
         raise UsageError(
-            "features/module", expected="a Python file with @feature functions", came="no such file", do="check the path", where=str(path)
+            "features/module",
+            expected="a Python file (.py) with @feature functions",
+            came="another kind of file" if is_file else came,
+            do="check the path",
+            where=shown(str(path)).strip("'"),
         )
     definitions.pop(name, None)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BarsmithError:
         raise
-    except Exception as error:  # a user's file may raise anything
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         raise UsageError(
             "features/module",
             expected="a Python file that can be imported",
@@ -161,15 +182,11 @@ def variants_of(definition: Definition, chosen: Mapping[str, Sequence[Any]]) -> 
                 do=did_you_mean(key, known),
                 where="features.params",
             )
+    wanted = {k: checked_values(f"features.params.{definition.family}.{k}", chosen[k], v) if k in chosen else v for k, v in known.items()}
     found = []
-    for values in itertools.product(*(tuple(chosen.get(k, v)) for k, v in known.items())):
-        name = "_".join([definition.family, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)])
-        if definition.lookback is not None:
-            made: Any = plain_function(definition.function, definition.lookback)
-        else:
-            made = definition.function(*values)
-        if not isinstance(made, Expr):
-            raise definition_error(definition.function, "a function that returns an expression", type(made).__name__)
+    for values in itertools.product(*wanted.values()):
+        name = checked_name(definition, "_".join([definition.family, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)]))
+        made = made_by(definition, values, f"features.params.{definition.family}" if chosen else "")
         found.append(
             Feature(
                 name=name,
@@ -185,13 +202,86 @@ def variants_of(definition: Definition, chosen: Mapping[str, Sequence[Any]]) -> 
     return found
 
 
+def checked_values(where: str, values: Sequence[Any], defaults: Sequence[Any]) -> tuple[Any, ...]:
+    """Chosen values of the kind that the defaults have. Raises UsageError `config/out-of-range`."""
+    kinds, checked = {type(v) for v in defaults}, []
+    if kinds == {int}:
+        low = min(1, min(defaults)) if min(defaults) >= 0 else -LONGEST
+        expected = f"whole numbers from {low} to {LONGEST}"
+    elif kinds <= {int, float}:
+        expected = "finite numbers"
+    else:
+        expected = "values as " + ", ".join(map(str, defaults))
+    for value in values:
+        if kinds == {int}:
+            fits = type(value) is int and low <= value <= LONGEST
+        elif kinds <= {int, float}:
+            fits = type(value) in (int, float) and math.isfinite(value)
+        else:
+            fits = type(value) in kinds
+        if not fits:
+            raise UsageError("config/out-of-range", expected=expected, came=shown(value), do="correct the value", where=where)
+        checked.append(float(value) if kinds == {float} else value)
+    if not checked:
+        do = "name values, or leave the features out with features.drop"
+        raise UsageError("config/out-of-range", expected=f"one value or more, {expected}", came="none", do=do, where=where)
+    return tuple(checked)
+
+
+def checked_name(definition: Definition, name: str) -> str:
+    """The name where it can be a column's; else UsageError `features/definition`."""
+    if not _NAME.fullmatch(name):
+        expected = "a name of 1 to 64 letters, digits, dots and underscores that starts with a letter"
+        raise definition_error(definition.function, expected, shown(name), "rename the function, or choose other variants")
+    if _TAKEN.fullmatch(name):
+        raise definition_error(definition.function, "a name that no other column has", shown(name), "rename the function")
+    return name
+
+
+def made_by(definition: Definition, values: Sequence[Any], params: str) -> Expr:
+    """The expression of one variant. params: the settings' key where the values come from there; else it is the function's fault.
+
+    Raises UsageError `features/definition`, `config/timeframe`, and what the nodes raise.
+    """
+    function, where = definition.function, params or f"feature {definition.family}"
+    try:
+        made = plain_function(function, definition.lookback) if definition.lookback is not None else function(*values)
+        strange = [t for t in timeframes_of(made) if t not in TIMEFRAMES] if isinstance(made, Expr) else []
+    except UsageError as error:
+        raise UsageError(error.code, expected=error.expected, came=error.came, do=error.do, where=error.where or where) from error
+    except BarsmithError:
+        raise
+    except Exception as error:  # a user's function may raise anything, and so may any function for a strange value
+        raise UsageError(
+            "config/out-of-range" if params else "features/definition",
+            expected=f"values that {definition.family} can be made of" if params else "a function that returns an expression",
+            came=f"{type(error).__name__}: {shown(str(error))} for ({', '.join(map(shown, values))})",
+            do="correct the value" if params else "use + - * / and the functions of barsmith.features",
+            where=where,
+        ) from error
+    if not isinstance(made, Expr):
+        raise definition_error(function, "a function that returns an expression", type(made).__name__)
+    if isinstance(made, Several) and len(made.outputs) > 1:
+        raise definition_error(function, "a function that returns one column", f"{len(made.outputs)}", f"take one, as .{made.outputs[0]}")
+    if strange:
+        raise UsageError(
+            "config/timeframe",
+            expected=f"one of {', '.join(TIMEFRAMES)}",
+            came=shown(strange[0]),
+            do=did_you_mean(str(strange[0]), TIMEFRAMES),
+            where=where,
+        )
+    return made
+
+
 def catalogue(
     modules: Iterable[Path] = (), params: Mapping[str, Mapping[str, Sequence[Any]]] | None = None, timeframes: Iterable[str] = TIMEFRAMES
 ) -> dict[str, Feature]:
     """All features by name: the shipped ones and those of `modules`, with the periods of `params` instead of the defaults.
 
-    timeframes: a feature that reads another timeframe than these is left out.
-    Raises UsageError `config/unknown-name` for a family in `params` that nobody defines, `features/duplicate-name` for a name defined twice.
+    timeframes: a feature that reads another rung of the ladder than these is left out.
+    Raises UsageError `config/unknown-name` for a family in `params` that nobody defines, `config/out-of-range` for a period that cannot be,
+    `config/timeframe` for a timeframe that is no rung, `features/duplicate-name` for a name defined twice.
     """
     params, allowed = params or {}, set(timeframes)
     found: dict[str, Feature] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,23 @@ def checked_seed(seed: Any) -> int:
             do="set random_seed, or leave it out for 42",
         )
     return int(seed)
+
+
+def check_rows_alone(predict: Callable[[np.ndarray], np.ndarray], X: np.ndarray, *, tries: int = 32) -> None:
+    """Refuse a model whose answer for a row depends on the rows beside it: live, a row comes alone.
+
+    predict: (n, F) rows -> (n, 3) probabilities. X: (N, F). Raises DataError `models/row-dependence` where any bit differs.
+    """
+    whole = predict(X)
+    for row in np.unique(np.linspace(0, len(X) - 1, min(tries, len(X))).astype(np.intp)).tolist():
+        alone = predict(X[row : row + 1])[0]
+        if alone.tobytes() != np.ascontiguousarray(whole[row]).tobytes():
+            raise DataError(
+                "models/row-dependence",
+                expected="the same probabilities for a row alone as among others",
+                came=f"row {row}: {alone.tolist()} alone, {whole[row].tolist()} among {len(X)} rows",
+                do="let predict look at each row by itself: learn every mean and scale in fit",
+            )
 
 
 def check_rows_disjoint(used_rows: Any, reported_rows: Any, *, used_for: str = "early stopping") -> None:

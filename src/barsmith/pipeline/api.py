@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from barsmith.artifacts import record_of, write_bytes
-from barsmith.config import Settings, canonical, shown
+from barsmith.config import LabelSettings, Settings, canonical, shown
 from barsmith.config_reading import load_settings
 from barsmith.errors import UsageError, did_you_mean
 from barsmith.instruments import instrument
 from barsmith.models.fitting import Progress
+from barsmith.pipeline.resuming import settings_now, true_state
 from barsmith.pipeline.run_data import load_run_data
-from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageState, changed_keys, new_run_id
+from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageState, new_run_id
 from barsmith.pipeline.runner import Runner, Step, plan
 from barsmith.pipeline.stage import Given
 from barsmith.pipeline.stages import STAGE_NAMES, all_stages
@@ -26,48 +27,47 @@ SUFFIXES = (".parquet", ".csv")
 
 
 def run(
-    workspace: Path | str = ".", *, symbol: str | None = None, config: Path | str | None = None, overrides: Sequence[str] = ()
+    workspace: Path | str = ".",
+    *,
+    symbol: str | None = None,
+    config: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    stdin: bytes | None = None,
 ) -> dict[str, Any]:
-    """Raw minutes to data sets: every stage, cached or computed. Returns run_id, symbol, stages, features, splits.
+    """Raw minutes to data sets: every stage, cached or computed.
+
+    Returns run_id, symbol, stages [{name, status, seconds, rows}], features, features_kept, splits, is_ready, findings, report.
 
     workspace: a folder with data/raw/{SYMBOL}_1m.parquet or .csv. symbol: may be left out where there is one.
-    config: settings to read instead of config/pipeline.yaml. overrides: `section.key=value`.
+    config: settings to read instead of config/pipeline.yaml; "-" for those in `stdin`. overrides: `section.key=value`.
     Raises what the rooms raise: UsageError, DataError, BusyError, StorageError.
     """
     workspace = Path(workspace)
-    loaded = load_settings(workspace, config=Path(config) if config is not None else None, overrides=list(overrides))
+    file = Path(config) if config is not None and str(config) != "-" else None
+    loaded = load_settings(workspace, config=file, stdin=stdin, overrides=list(overrides))
     symbol = resolve_symbol(workspace, symbol or loaded.settings.symbol)
     sources = Sources(str(config) if config is not None else None, tuple(overrides), loaded.winners)
     return _run(workspace, loaded.settings.for_symbol(symbol), sources)
 
 
 def rerun(workspace: Path | str, run_id: str, from_stage: str | None = None) -> dict[str, Any]:
-    """A new run with the settings of an earlier one; `from_stage` and what follows are computed in any case.
+    """A run with the settings of an earlier one, as they stand today; `from_stage` and what follows are computed in any case.
 
-    Raises UsageError `run/not-found`, `run/stage`, `config/changed` where the settings' source says something else by now.
+    A setting that was changed since must feed no finished stage before `from_stage`.
+    Raises UsageError `run/not-found`, `run/stage`, `config/changed`.
     """
     workspace = Path(workspace)
     if from_stage is not None and from_stage not in STAGE_NAMES:
         raise UsageError(
             "run/stage", expected="a stage's name", came=shown(from_stage), do=did_you_mean(from_stage, STAGE_NAMES), where="--from"
         )
-    settings, sources = RunFolder.find(workspace, run_id).config()
-    config = Path(sources.config) if sources.config not in (None, "-") else None
-    if sources.config != "-":
-        now = load_settings(workspace, config=config, overrides=list(sources.overrides)).settings.for_symbol(str(settings.symbol))
-        if differences := changed_keys(settings, now):
-            raise UsageError(
-                "config/changed",
-                expected=f"the settings that run {run_id} was made with",
-                came="; ".join(differences)[:300],
-                do="start a new run with the new settings, or take the changes back",
-            )
+    settings, sources = settings_now(workspace, run_id, lambda some: plan(all_stages(), some, givens(workspace, some)), from_stage)
     return _run(workspace, settings, sources, redo_from=from_stage)
 
 
 def status(workspace: Path | str, run_id: str) -> dict[str, Any]:
     """How far a run has come: run_id, symbol, status, started, updated, stages, error."""
-    return RunFolder.find(Path(workspace), run_id).state().as_dict()
+    return true_state(Path(workspace), run_id).as_dict()
 
 
 def validate(workspace: Path | str = ".", *, symbol: str | None = None) -> dict[str, Any]:
@@ -86,12 +86,21 @@ def train(
     horizon: int = 20,
     overrides: Sequence[str] = (),
     open_test: bool = False,
+    modules: Sequence[Path | str] = (),
     progress: Progress | None = None,
 ) -> Training:
-    """Fit a model on the latest data run and judge it on validation; see `pipeline.training.train`."""
+    """Fit a model on the latest data run of a symbol, judge it on validation and leave it as a run folder.
+
+    model: a name of `barsmith models list`. symbol: may be left out where there is one. overrides: of the model's settings, as
+    `training.max_depth=8`. open_test: also score the test split, which the ledger records. modules: files with models of yours.
+    progress: told (rounds done, rounds in all, losses). Returns the `Training`: `.verdict`, `.splits["val"].metrics`, `.run_dir`, `.as_dict()`.
+    Raises UsageError `config/...`, `cli/symbol`, DataError `data/not-run`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
+    """
     workspace = Path(workspace)
     found = resolve_symbol(workspace, symbol)
-    return train_model(workspace, model=model, symbol=found, horizon=horizon, overrides=overrides, open_test=open_test, progress=progress)
+    return train_model(
+        workspace, model=model, symbol=found, horizon=horizon, overrides=overrides, open_test=open_test, modules=modules, progress=progress
+    )
 
 
 def resolve_symbol(workspace: Path, symbol: str | None) -> str:
@@ -126,9 +135,13 @@ def raw_file(workspace: Path, symbol: str) -> Path:
 
 
 def givens(workspace: Path, settings: Settings) -> dict[str, Given]:
-    """What comes to the stages from outside the settings' sections, each with the key that stands for it."""
+    """What comes to the stages from outside the settings' sections, each with the key that stands for it.
+
+    The contract comes without the barriers that the settings choose for it, so that another choice is felt by the labels alone.
+    """
     symbol = str(settings.symbol)
-    contract = instrument(symbol, settings)
+    chosen = instrument(symbol, settings)
+    contract = instrument(symbol, settings.model_copy(update={"labels": LabelSettings(), "barriers": {}}))
     raw = raw_file(workspace, symbol)
     files = tuple(workspace / path for path in settings.features.modules)
     for path in files:
@@ -139,6 +152,7 @@ def givens(workspace: Path, settings: Settings) -> dict[str, Given]:
     return {
         "raw_file": Given(raw, raw_key),
         "instrument": Given(contract, canonical(contract.__dict__)),
+        "barriers": Given((chosen.k_up, chosen.k_down), canonical([chosen.k_up, chosen.k_down])),
         "rolls": Given(rolls, canonical(list(rolls))),
         "feature_files": Given(files, canonical([record_of(path).sha256 for path in files])),
     }
@@ -162,7 +176,7 @@ def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str |
             "run_id": folder.run_id,
             "symbol": symbol,
             "stages": [{"name": s.name, "status": s.status, "seconds": s.seconds, "rows": s.rows} for s in state.stages],
-            "features": len(runner.value("mtf").names),
+            "features": runner.value("datasets").manifest["features"],
             "features_kept": len(validated.feature_set["kept"]),
             "splits": {name: len(splits.of(name)) for name in ("train", "val", "test")},
             "is_ready": validated.is_ready,

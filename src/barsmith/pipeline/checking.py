@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from barsmith.artifacts import verify
-from barsmith.config import canonical
+from barsmith.bars.ladder import ladder
+from barsmith.bars.minutes import Minutes, as_minutes
+from barsmith.bars.sessions import Sessions, load_sessions
+from barsmith.config import Settings, canonical
 from barsmith.datasets.scaling import RobustScaler
+from barsmith.instruments import Instrument, instrument
+from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
 from barsmith.pipeline.run_data import RunData
+from barsmith.pipeline.stages.clean import CleanMinutes
+from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.pipeline.stages.validation import Validated
-from barsmith.validation.checks import examine
+from barsmith.validation.checks import Finding, examine
+from barsmith.validation.label_checks import dropped_by_outcome, reads_past_its_end
+
+TRIES = 5  # labels of each horizon whose future is changed
 
 
 def check_run(data: RunData) -> dict[str, Any]:
     """{run_id, symbol, files, is_ready, findings}: files is the number whose hash was compared; a changed one is IntegrityError.
 
-    Of the test split only the times are looked at.
+    Of the test split only the times are looked at, and no label of it is made again.
     """
     files = {name: record for entry in data.entries.values() for name, record in entry.files.items()}
     verify(data.workspace, files)
@@ -39,6 +51,7 @@ def check_run(data: RunData) -> dict[str, Any]:
         test_times=data.field("scaling", ScaledFrames, "test").select(times),
         max_correlation=data.settings.validation.max_correlation,
     )
+    found = [*other_labels(data), *relabelled(data), *found]
     return {
         "run_id": data.run_id,
         "symbol": data.symbol,
@@ -46,3 +59,52 @@ def check_run(data: RunData) -> dict[str, Any]:
         "is_ready": not any(finding.severity == "error" for finding in found),
         "findings": [finding.as_dict() for finding in found],
     }
+
+
+def other_labels(data: RunData) -> list[Finding]:
+    """Leak 23: a split whose labels, ends, returns or weights are not those that the stage made for its bars, or that lost rows."""
+    stored: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
+    rows = SplitRows(data.field("splits", SplitRows, "split"))
+    found = []
+    for name in ("train", "val"):
+        mine = data.field("scaling", ScaledFrames, name).select(stored.columns)
+        expected = stored[pl.Series(rows.of(name))]
+        if len(mine) != len(expected) or not mine.equals(expected):
+            other = abs(len(mine) - len(expected)) or (mine.hash_rows() != expected.hash_rows()).sum()
+            what = f"{other} rows of {name} have other labels, label ends, returns or weights than were made for their bars"
+            found.append(Finding("datasets/labels", what, int(other)))
+    return found
+
+
+def relabelled(data: RunData) -> list[Finding]:
+    """The labels made again from the minutes before the test split: none reads past its end, none is left out for its outcome, none differs."""
+    settings = data.settings
+    contract = instrument(data.symbol, settings)
+    sessions = load_sessions(contract.calendar, settings.sessions.hours)
+    minutes: Minutes = data.field("clean", CleanMinutes, "minutes")
+    stored: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
+    first_test_row = data.field("splits", SplitRows, "split")["test"][0]
+    opens = as_minutes(stored["datetime"][first_test_row : first_test_row + 1])
+    minutes = minutes[: int(np.searchsorted(minutes.time, opens[0]))]
+    base = ladder(minutes, sessions, [settings.base_timeframe], adjusted=False)[settings.base_timeframe]
+    found: list[Finding] = []
+    for horizon in settings.label_horizons:
+        label = partial(_labels, settings, contract, sessions, horizon)
+        labels = label(minutes)
+        found += dropped_by_outcome(labels, wilder_atr(base), base.contract, horizon)
+        found += reads_past_its_end(label, minutes, base.end, seed=settings.random_seed, tries=TRIES)
+        known = np.flatnonzero(labels.has_label)
+        told = stored[f"label_h{horizon}"].cast(pl.Float64).to_numpy()[known]
+        other = int((told != labels.label[known]).sum())  # NaN where the stored one is missing
+        if other:
+            found.append(Finding("labels/other", f"{other} labels of horizon {horizon} are not those that the minutes give", other))
+    return found
+
+
+def _labels(settings: Settings, contract: Instrument, sessions: Sessions, horizon: int, minutes: Minutes) -> Labels:
+    base = ladder(minutes, sessions, [settings.base_timeframe], adjusted=False)[settings.base_timeframe]
+    patience = settings.labels.max_bars
+    made = triple_barrier(
+        minutes, base, wilder_atr(base), horizons=[horizon], k_up=contract.k_up, k_down=contract.k_down, max_bars=patience
+    )
+    return made[horizon]

@@ -29,7 +29,6 @@ class Facts:
     bars: pl.DataFrame
     labels: pl.DataFrame
     barriers: Mapping[str, Mapping[str, Any]]
-    label_counts: Mapping[str, Mapping[str, int]]
     split: Mapping[str, Any]
     features: list[str]
     catalogue: list[dict[str, Any]]
@@ -43,6 +42,11 @@ class Facts:
     @property
     def errors(self) -> list[dict[str, Any]]:
         return [finding for finding in self.findings if finding["severity"] == "error"]
+
+    @property
+    def open_rows(self) -> int:
+        """Base bars before the test split: of what follows no label is shown, because it stays closed."""
+        return int(self.split["test"][0])
 
     @property
     def longest(self) -> str:
@@ -66,7 +70,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         for r in facts.rolls
     ]
     labels = [
-        {"horizon": h, **facts.label_counts[h], "k up": b["k_up"], "k down": b["k_down"], "max bars": b["max_bars"]}
+        {"horizon": h, **counted(facts, h), "k up": b["k_up"], "k down": b["k_down"], "max bars": b["max_bars"]}
         for h, b in facts.barriers.items()
     ]
     splits = [
@@ -92,7 +96,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Data quality", quality),
         ("Warnings of the reader", warned),
         ("Rolls", rolls),
-        ("Labels", labels),
+        ("Labels before the test split", labels),
         ("Splits", splits),
         ("Rows for a model", sets),
         ("Features by group", [{"group": g, **row} for g, row in groups.items()]),
@@ -100,6 +104,12 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Features dropped", dropped),
     ]
     return [(heading, rows) for heading, rows in found if rows]
+
+
+def counted(facts: Facts, horizon: str) -> dict[str, int]:
+    """Rows of each class before the test split."""
+    label = facts.labels[f"label_h{horizon}"][: facts.open_rows]
+    return {**{name: int((label == value).sum()) for value, name in CLASSES.items()}, "unlabelled": label.null_count()}
 
 
 def markdown(facts: Facts) -> str:
@@ -117,7 +127,7 @@ def html_sections(facts: Facts) -> list[tuple[str, list[str]]]:
     """Headings with tables and pictures."""
     pictures = {
         "Splits": [picture(price(facts), "price", 380)],
-        "Labels": [picture(label_shares(facts), "shares"), picture(shares_by_hour(facts), "hours")],
+        "Labels before the test split": [picture(label_shares(facts), "shares"), picture(shares_by_hour(facts), "hours")],
         "Features by group": [picture(drift(facts), "drift", 420)],
     }
     verdict = sentence(lead(facts), "bad" if facts.errors else "good")
@@ -145,8 +155,8 @@ def label_shares(facts: Facts) -> Any:
     """Share of each class by session, for the longest horizon."""
     import plotly.graph_objects as go
 
-    label = facts.labels[f"label_h{facts.longest}"].fill_null(9).to_numpy()
-    _, first, where = np.unique(facts.bars["session_id"].to_numpy(), return_index=True, return_inverse=True)
+    label = facts.labels[f"label_h{facts.longest}"].fill_null(9).to_numpy()[: facts.open_rows]
+    _, first, where = np.unique(facts.bars["session_id"].to_numpy()[: facts.open_rows], return_index=True, return_inverse=True)
     days = facts.bars["trade_date"][first.tolist()].to_list()
     known = np.maximum(np.bincount(where, label != 9), 1)
     figure = go.Figure()
@@ -159,8 +169,8 @@ def shares_by_hour(facts: Facts) -> Any:
     """Share of each class by the hours since the session's open."""
     import plotly.graph_objects as go
 
-    label = facts.labels[f"label_h{facts.longest}"].fill_null(9).to_numpy()
-    hour = (facts.bars["minutes_since_open"].to_numpy() - 1) // 60
+    label = facts.labels[f"label_h{facts.longest}"].fill_null(9).to_numpy()[: facts.open_rows]
+    hour = (facts.bars["minutes_since_open"].to_numpy()[: facts.open_rows] - 1) // 60
     known = np.maximum(np.bincount(hour, label != 9), 1)
     figure = go.Figure()
     for value, name in CLASSES.items():

@@ -13,7 +13,7 @@ h1 { font-size: 1.6rem; margin: 1rem 0 .2rem; } h2 { font-size: 1.2rem; margin: 
 p { margin: .4rem 0; } .lead { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } td.text { white-space: normal; text-align: left; overflow-wrap: anywhere; } th { color: var(--soft); font-weight: 600; }
+th:first-child, td:first-child { text-align: left; } td.text { white-space: normal; text-align: left; min-width: 16rem; overflow-wrap: break-word; } th { color: var(--soft); font-weight: 600; }
 @media print { .plot { break-inside: avoid; } }
 """
 #: One colour for each class, everywhere.
@@ -56,7 +56,7 @@ def picture(figure: Any, name: str, height: int = 320) -> str:
     figure.update_layout(
         template="plotly_white", height=height, margin={"l": 50, "r": 20, "t": 40, "b": 40}, legend={"orientation": "h", "y": -0.2}
     )
-    html: str = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False, "responsive": True})
+    html: str = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"displayModeBar": False, "responsive": True})
     return f'<div class="plot">{html}</div>'
 
 

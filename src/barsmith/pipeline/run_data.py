@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barsmith.artifacts import read_json, read_parquet, record_of
+from barsmith.artifacts import read_parquet, read_sealed, record_of
 from barsmith.bars.minutes import as_minutes
 from barsmith.config import Settings, canonical
 from barsmith.datasets.container import Part, TimeSeriesDataContainer
@@ -78,8 +78,9 @@ class RunData:
         names: tuple[str, ...] = self.field("clean", CleanMinutes, "minutes").names
         return names
 
-    def truth(self, part: Part, horizon: int) -> np.ndarray | None:
-        """(N, 3) true probabilities of a part's rows, where the raw file is a simulated market and its truth speaks of these labels."""
+    def truth(self, part: Part, horizon: int) -> tuple[np.ndarray, int] | None:
+        """(N, 3) shares of drawn futures for a part's rows and how many were drawn, where the raw file is a simulated market and its truth
+        speaks of these labels."""
         path = self.workspace / "data" / "raw" / f"{self.symbol}_truth.parquet"
         if not path.is_file():
             return None
@@ -99,8 +100,7 @@ class RunData:
         if len(time) == 0 or (time[np.minimum(rows, len(time) - 1)] != part.datetime).any():
             return None
         found = frame.select(columns).cast(pl.Float64).to_numpy()[rows]
-        paths = told["paths"]  # a class that none of the drawn futures hit is not impossible
-        return (found * paths + 0.5) / (paths + 1.5) if np.isfinite(found).all() else None
+        return (found, int(told["paths"])) if np.isfinite(found).all() else None
 
 
 def load_run_data(workspace: Path, symbol: str) -> RunData:
@@ -111,7 +111,7 @@ def load_run_data(workspace: Path, symbol: str) -> RunData:
         raise no_data(symbol, "a finished data run")
     keys = {name: entry.key for name, entry in entries.items()}
     for path in sorted((workspace / "runs").glob("*/manifest.json"), reverse=True):
-        manifest = read_json(path)
+        manifest = read_sealed(path)
         if manifest.get("symbol") == symbol and manifest.get("keys") == keys:
             settings, _ = RunFolder.find(workspace, path.parent.name).config()
             return RunData(workspace, symbol, path.parent.name, settings, store, entries)

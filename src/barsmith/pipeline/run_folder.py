@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from barsmith.artifacts import make_folder, read_json, storage_errors, write_bytes, write_json
+from barsmith.artifacts import make_folder, read_sealed, read_verified, storage_errors, write_bytes, write_sealed
 from barsmith.config import Settings, safe_name, shown
 from barsmith.config_reading import settings_from
-from barsmith.errors import IntegrityError, UsageError
+from barsmith.errors import UsageError
 
 PENDING, RUNNING, DONE, CACHED, FAILED, STOPPED = "pending", "running", "done", "cached", "failed", "stopped"
 
@@ -94,45 +94,29 @@ class RunFolder:
         import yaml
 
         text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
-        write_bytes(self.folder / "config" / "pipeline.yaml", text.encode())
-        write_json(
-            self.folder / "config" / "sources.json",
-            {
-                "config": sources.config,
-                "overrides": list(sources.overrides),
-                "winners": dict(sources.winners),
-                "sha256": settings.fingerprint(),
-            },
-        )
+        record = write_bytes(self.folder / "config" / "pipeline.yaml", text.encode())
+        origin = {"config": sources.config, "overrides": list(sources.overrides), "winners": dict(sources.winners)}
+        write_sealed(self.folder / "config" / "sources.json", {**origin, "settings": record.as_dict()})
 
     def config(self) -> tuple[Settings, Sources]:
-        """The settings that the run was made with, and where they came from."""
+        """The settings that the run was made with, and where they came from. A changed file is IntegrityError `integrity/mismatch`."""
         from barsmith.yaml_file import read_yaml
 
+        sources = read_sealed(self.folder / "config" / "sources.json")
         path = self.folder / "config" / "pipeline.yaml"
-        with storage_errors(path, "read the run's settings"):
-            settings = settings_from(**read_yaml(path.read_bytes(), str(path)).value)
-        sources = read_json(self.folder / "config" / "sources.json")
-        if sources["sha256"] != settings.fingerprint():
-            raise IntegrityError(
-                "integrity/mismatch",
-                expected="the settings that the run was made with",
-                came="others",
-                do="restore the file, or start a new run with your settings",
-                where=str(path),
-            )
+        settings = settings_from(**read_yaml(read_verified(path, sources["settings"]), str(path)).value)
         return settings, Sources(sources["config"], tuple(sources["overrides"]), sources["winners"])
 
     def write_state(self, state: RunState) -> None:
         state.updated = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        write_json(self.folder / "pipeline_state.json", state.as_dict())
+        write_sealed(self.folder / "pipeline_state.json", state.as_dict())
 
     def state(self) -> RunState:
-        content = read_json(self.folder / "pipeline_state.json")
+        content = read_sealed(self.folder / "pipeline_state.json")
         return RunState(**{**content, "stages": [StageState(**one) for one in content["stages"]]})
 
-    def write_manifest(self, name: str, content: Any) -> None:
-        write_json(self.folder / name, content)
+    def write_manifest(self, name: str, content: Mapping[str, Any]) -> None:
+        write_sealed(self.folder / name, content)
 
     def log(self, line: str) -> None:
         """One line with its time to logs/pipeline.log, and what it says back."""

@@ -19,7 +19,7 @@ from pydantic_core import to_jsonable_python
 
 from barsmith.config import Settings, canonical
 from barsmith.errors import BarsmithError, StorageError
-from barsmith.pipeline.code import code_hash, library_versions
+from barsmith.pipeline.code import Sources, library_versions
 from barsmith.pipeline.progress import Lines, Table, line_of, progress
 from barsmith.pipeline.run_folder import CACHED, DONE, FAILED, RUNNING, STOPPED, RunFolder, RunState, StageState
 from barsmith.pipeline.stage import Given, Stage, in_order, needs
@@ -40,7 +40,7 @@ def plan(stages: Iterable[Stage], settings: Settings, given: Mapping[str, Given]
     """The steps in order, each with its key. Nothing is read or computed."""
     ordered = in_order(stages)
     keys: dict[str, str] = {}
-    steps = []
+    sources, steps = Sources(), []
     for one in ordered:
         need = needs(one, [stage.name for stage in ordered], given)
         seen = need.settings(settings)
@@ -48,18 +48,13 @@ def plan(stages: Iterable[Stage], settings: Settings, given: Mapping[str, Given]
             "stage": one.name,
             "settings": to_jsonable_python(seen),
             "versions": library_versions(),
-            "code": code_hash(one.function),
+            "code": sources.hash_of(one.function),
             "inputs": {name: keys[name] for name in need.inputs},
             "given": {name: given[name].key for name in need.given},
         }
         keys[one.name] = hashlib.sha256(canonical(content).encode()).hexdigest()
         steps.append(Step(one, keys[one.name], need.inputs, {**seen, **{name: given[name].value for name in need.given}}))
     return steps
-
-
-def first_difference(steps: Sequence[Step], others: Sequence[Step]) -> int:
-    """The index of the first step whose key differs; their number when none does."""
-    return next((i for i, (one, other) in enumerate(zip(steps, others, strict=True)) if one.key != other.key), len(steps))
 
 
 class Runner:
@@ -102,7 +97,7 @@ class Runner:
         if entry is not None and entry.key == step.key and not force and self._whole(name, entry):
             line.status, line.rows = CACHED, entry.rows
         else:
-            entry = self._computed(step, entry, began)
+            entry = self._computed(step, began)
             line.status, line.rows = DONE, entry.rows
         line.seconds = round(time.monotonic() - began, 3)
         self._show(display, line)
@@ -113,14 +108,13 @@ class Runner:
             self.folder.log(f"{name}: its files were changed after they were written; they are made again")
         return whole
 
-    def _computed(self, step: Step, before: Entry | None, began: float) -> Entry:
+    def _computed(self, step: Step, began: float) -> Entry:
         name = step.stage.name
         value = step.stage(**{parameter: self.value(parameter) for parameter in step.inputs}, **step.arguments)
-        self.store.set_entry(name, None)
+        self.store.begin(name, self.store.files_of(name, value))
         files = self.store.write(name, value)
         entry = Entry(step.key, round(time.monotonic() - began, 3), rows_of(value), files)
-        self.store.set_entry(name, entry)
-        self.store.remove(before.files if before else ())
+        self.store.finish(name, entry)
         self._values[name] = value
         return entry
 

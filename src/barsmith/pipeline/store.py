@@ -21,10 +21,12 @@ from barsmith.artifacts import (
     parse_json,
     read_json,
     read_parquet,
+    read_sealed,
     read_verified,
     storage_errors,
     write_json,
     write_parquet,
+    write_sealed,
 )
 from barsmith.config import safe_name
 from barsmith.errors import DataError, IntegrityError
@@ -36,7 +38,7 @@ LAYOUT = {
     "sessions.base": "data/processed/{symbol}/{name}.parquet",
     "mtf.rungs": "data/processed/{symbol}/{name}.parquet",
     "mtf.features": "data/features/{symbol}/features.parquet",
-    "splits.rows": "data/splits/scaled/{symbol}/split_config.json",
+    "splits.split": "data/splits/scaled/{symbol}/split_config.json",
     "scaling.train": "data/splits/scaled/{symbol}/train_scaled.parquet",
     "scaling.val": "data/splits/scaled/{symbol}/val_scaled.parquet",
     "scaling.test": "data/splits/scaled/{symbol}/test_scaled.parquet",
@@ -68,33 +70,51 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self, wait: float = 0.0) -> Iterator[None]:
-        """Nobody else writes or reads these artifacts while the block runs; BusyError says who holds them."""
+        """Nobody else writes or reads these artifacts while the block runs; BusyError says who holds them.
+
+        What a killed process left half-written is swept away first: nothing but its temporary files can be.
+        """
         with locked(self.folder / "lock", f"the data of {self.symbol} in this workspace", wait=wait):
+            places = {self.folder, *((self.workspace / place.format(symbol=self.symbol, name="")).parent for place in LAYOUT.values())}
+            for rest in {rest for place in places for rest in place.rglob(".*.tmp")}:
+                with storage_errors(rest, "remove the file"):
+                    rest.unlink(missing_ok=True)
             yield
 
     def entries(self) -> dict[str, Entry]:
         """The finished stages by name."""
+        return {name: Entry(**entry) for name, entry in self._state()["stages"].items()}
+
+    def begin(self, stage: str, files: Iterable[str]) -> None:
+        """Before the first of `files` is written: forget the stage's earlier result, but not which files may lie about."""
+        state = self._state()
+        earlier = state["stages"].pop(stage, {"files": {}})["files"]
+        state["unfinished"][stage] = sorted({*earlier, *files, *state["unfinished"].get(stage, ())})
+        write_sealed(self.state_file, state)
+
+    def finish(self, stage: str, entry: Entry) -> None:
+        """After the last of its files is written: remove what only earlier results had, and record the stage as finished."""
+        state = self._state()
+        state["stages"][stage] = entry.as_dict()
+        owned = {name for one in state["stages"].values() for name in one["files"]}
+        for name in set(state["unfinished"].pop(stage, ())) - owned:
+            with storage_errors(self.workspace / name, "remove the file"):
+                (self.workspace / name).unlink(missing_ok=True)
+        write_sealed(self.state_file, state)
+
+    def _state(self) -> dict[str, Any]:
         if not self.state_file.exists():
-            return {}
-        state = read_json(self.state_file)
-        if not isinstance(state, dict) or state.get("schema") != SCHEMA or state.get("symbol") != self.symbol:
+            return {"schema": SCHEMA, "symbol": self.symbol, "stages": {}, "unfinished": {}}
+        state = read_sealed(self.state_file)
+        if state.get("schema") != SCHEMA or state.get("symbol") != self.symbol:
             raise IntegrityError(
                 "integrity/state",
                 expected=f"the state of {self.symbol}, schema {SCHEMA}",
-                came=f"one of {state.get('symbol') if isinstance(state, dict) else 'nothing known'}",
+                came=f"one of {state.get('symbol')}, schema {state.get('schema')}",
                 do=f"delete {self.state_file.relative_to(self.workspace)} and run the pipeline again",
                 where=str(self.state_file),
             )
-        return {name: Entry(**entry) for name, entry in state["stages"].items()}
-
-    def set_entry(self, stage: str, entry: Entry | None) -> None:
-        """Record a finished stage, or forget one (None) before its files are overwritten."""
-        entries = self.entries()
-        entries.pop(stage, None)
-        if entry is not None:
-            entries[stage] = entry
-        stages = {name: one.as_dict() for name, one in entries.items()}
-        write_json(self.state_file, {"schema": SCHEMA, "symbol": self.symbol, "stages": stages})
+        return state
 
     def is_whole(self, entry: Entry) -> bool:
         """Every file of the entry is there and unchanged."""
@@ -106,23 +126,31 @@ class Store:
         return True
 
     def write(self, stage: str, value: Any) -> dict[str, dict[str, Any]]:
-        """Every field of a stage's value to its file; {path in the workspace: {sha256, size}}."""
-        written: dict[str, dict[str, Any]] = {}
+        """Every field of a stage's value to its file; {path in the workspace: {sha256, size}}.
+
+        A value's own `roles` (column -> role) go into the metadata of its frames as well.
+        """
+        roles = getattr(value, "roles", {})
+        return {path: self._write(self.workspace / path, kind, part, roles).as_dict() for path, kind, part in self._parts(stage, value)}
+
+    def files_of(self, stage: str, value: Any) -> list[str]:
+        """The files that `write` would write, by their paths in the workspace."""
+        return [path for path, _, _ in self._parts(stage, value)]
+
+    def _parts(self, stage: str, value: Any) -> Iterator[tuple[str, str, Any]]:
         for field, kind in fields_of(type(value)).items():
             content = getattr(value, field)
             for name, part in content.items() if kind == "frames" else [("", content)]:
-                path = self.path(stage, field, name, "json" if kind == "json" else "parquet")
-                written[path] = self._write(self.workspace / path, kind, part).as_dict()
-        return written
+                yield self.path(stage, field, name, "json" if kind == "json" else "parquet"), kind, part
 
-    def _write(self, path: Path, kind: str, part: Any) -> FileRecord:
+    def _write(self, path: Path, kind: str, part: Any, roles: Mapping[str, str]) -> FileRecord:
         if kind == "minutes":
             return write_parquet(path, part.to_frame(), symbol=self.symbol, about={"names": list(part.names)})
         if kind in ("frame", "frames"):
-            return write_parquet(path, part, symbol=self.symbol)
+            return write_parquet(path, part, symbol=self.symbol, roles={name: roles[name] for name in part.columns if name in roles})
         if parse_json(canonical_json(part), str(path)) != part:
             raise TypeError(f"{path.name}: a JSON field must read back as it was written (no tuples, no numbers as keys)")
-        return write_json(path, {"symbol": self.symbol, "value": part})
+        return write_json(path, {"symbol": self.symbol, "value": part}, sort_keys=False)  # a resumed run lists things in the same order
 
     def read(self, stage: str, makes: type, entry: Entry) -> Any:
         """The value of a finished stage, every file compared with its record and with the symbol."""
@@ -165,13 +193,6 @@ class Store:
         """A field's file, relative to the workspace."""
         default = f"data/stages/{{symbol}}/{stage}/{field}{'/{name}' if name else ''}.{suffix}"
         return LAYOUT.get(f"{stage}.{field}", default).replace("{symbol}", self.symbol).replace("{name}", name or "{name}")
-
-    def remove(self, files: Iterable[str]) -> None:
-        """Delete those of the files that no finished stage has any more."""
-        owned = {name for entry in self.entries().values() for name in entry.files}
-        for name in set(files) - owned:
-            with storage_errors(self.workspace / name, "remove the file"):
-                (self.workspace / name).unlink(missing_ok=True)
 
 
 def fields_of(makes: type) -> dict[str, str]:

@@ -20,12 +20,13 @@ from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.discovery import discover
 from barsmith.models.fitting import Progress, fit_model, predict_model
 from barsmith.models.params import ModelParams
-from barsmith.models.rows import check_rows_disjoint
+from barsmith.models.rows import check_rows_alone, check_rows_disjoint
 from barsmith.models.yaml_params import load_params
 from barsmith.pipeline.run_data import RunData, load_run_data
-from barsmith.pipeline.training_folder import free_name, write_training_run
+from barsmith.pipeline.training_folder import reserved, write_training_run
 from barsmith.splits.purging import inner_split
 from barsmith.validation.baselines import baseline_probabilities, baseline_scores
+from barsmith.validation.known_best import known_best
 from barsmith.validation.verdict import Alarm, Verdict, alarms, verdict
 
 STOPPING_SHARE = 0.15  # of the training rows, the last ones: they decide when to stop
@@ -59,6 +60,10 @@ class Training:
     test_openings: int
     seconds: float
     run_dir: Path
+
+    def __repr__(self) -> str:
+        name = f"{self.model.info.name} on {self.data.symbol}, horizon {self.container.horizon}"
+        return f"<Training {name}: {self.verdict.sentence} run_dir={self.run_dir}>"
 
     def as_dict(self) -> dict[str, Any]:
         """What `barsmith --json train` prints."""
@@ -95,17 +100,19 @@ def train(
     horizon: int = 20,
     overrides: Sequence[str] = (),
     open_test: bool = False,
+    modules: Sequence[Path | str] = (),
     progress: Progress | None = None,
 ) -> Training:
     """Fit `model` on the data run of `symbol` that lies in the workspace, and judge it.
 
     overrides: of the model's settings, as `training.max_depth=8`. open_test: also score the test split, which is recorded.
+    modules: files with models of the user's, beside those of the settings and under `models/`.
     Early stopping looks at the last 15 % of the training rows, purged; never at validation.
     Raises UsageError `config/...`, DataError `data/...`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
     """
     started = time.perf_counter()
     data = load_run_data(workspace, symbol)
-    discover(workspace, data.settings.models.modules)
+    discover(workspace, [*data.settings.models.modules, *(Path(module).resolve() for module in modules)])
     cls, params = load_params(model, workspace, overrides)
     if cls.info.reads != "tabular":
         raise UsageError(
@@ -118,30 +125,31 @@ def train(
     made.check_machine()
     container = data.container(horizon)
     fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress)
-    parts = {"val": container.val}
-    if open_test:
-        container = container.open_test()
-        parts["test"] = container.test
-    seeds = np.random.SeedSequence([data.settings.random_seed, horizon]).spawn(2)
-    splits = {name: judged(data, fitted, container, part, seed) for (name, part), seed in zip(parts.items(), seeds, strict=False)}
+    check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    run_dir = free_name(workspace / "experiments" / "runs" / f"{model}_{data.symbol}_h{horizon}_{stamp}")
-    ledger = Ledger(workspace)
-    told_to_ledger: dict[str, Any] = {"symbol": data.symbol, "horizon": horizon, "model": model, "run": run_dir.name}
-    chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
-    ledger.record(
-        **told_to_ledger, configuration=chosen, scores={k: splits["val"].metrics[k] for k in ("accuracy", "log_loss", "auc_macro")}
-    )
-    if open_test:
-        ledger.record_opening(**told_to_ledger)
-    trials, openings = ledger.trials(data.symbol, horizon), len(ledger.openings(data.symbol, horizon))
-    val, levels = splits["val"], data.settings.verdict.at(data.settings.base_timeframe, horizon)
-    raised = alarms(val.metrics, val.baselines, levels, intervals=val.intervals, known_best=val.best_possible)
-    judgement = verdict(val.metrics, val.intervals, val.better_than["time_of_day"], trials=trials, raised=len(raised))
-    seconds = time.perf_counter() - started
-    training = Training(data, container, fitted, params, told, splits, judgement, raised, openings, seconds, run_dir)
-    write_training_run(training)
-    return training
+    target = workspace / "experiments" / "runs" / f"{model}_{data.symbol}_h{horizon}_{stamp}"
+    with reserved(target) as run_dir:
+        ledger = Ledger(workspace)
+        told_to_ledger: dict[str, Any] = {"symbol": data.symbol, "horizon": horizon, "model": model, "run": run_dir.name}
+        parts = {"val": container.val}
+        if open_test:
+            ledger.record_opening(**told_to_ledger)  # before anybody looks: a crash must not leave it seen and unrecorded
+            container = container.open_test()
+            parts["test"] = container.test
+        seeds = np.random.SeedSequence([data.settings.random_seed, horizon]).spawn(2)
+        splits = {name: judged(data, fitted, container, part, seed) for (name, part), seed in zip(parts.items(), seeds, strict=False)}
+        chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
+        ledger.record(
+            **told_to_ledger, configuration=chosen, scores={k: splits["val"].metrics[k] for k in ("accuracy", "log_loss", "auc_macro")}
+        )
+        trials, openings = ledger.trials(data.symbol, horizon), len(ledger.openings(data.symbol, horizon))
+        val, levels = splits["val"], data.settings.verdict.at(data.settings.base_timeframe, horizon)
+        raised = alarms(val.metrics, val.baselines, levels, intervals=val.intervals, known_best=val.best_possible)
+        judgement = verdict(val.metrics, val.intervals, val.better_than["time_of_day"], trials=trials, raised=len(raised))
+        seconds = time.perf_counter() - started
+        training = Training(data, container, fitted, params, told, splits, judgement, raised, openings, seconds, run_dir)
+        write_training_run(training)
+        return training
 
 
 def fit(
@@ -186,7 +194,7 @@ def judged(data: RunData, model: BaseModel, container: TimeSeriesDataContainer, 
         intervals=intervals,
         baselines=baseline_scores(container.train, part),
         better_than={name: {k: row[k] for k in ("accuracy", "log_loss", "auc_timing", "auc_direction")} for name, row in better.items()},
-        best_possible=None if truth is None else scores(part.y, truth, log_return=part.log_return),
+        best_possible=None if truth is None else known_best(part.y, *truth, seed=seed),
     )
 
 
@@ -198,7 +206,7 @@ def summary_rows(training: Training) -> list[Mapping[str, Any]]:
     rows += [{"validation": "  95 % interval", **{k: val.intervals[k] for k in shown}}]
     rows += [{"validation": name.replace("_", " "), **{k: row[k] for k in shown}} for name, row in val.baselines.items()]
     if val.best_possible is not None:
-        rows.append({"validation": "best possible", **{k: val.best_possible[k] for k in shown}})
+        rows.append({"validation": "best possible", **{k: val.best_possible.get(k) for k in shown}})
     if "test" in training.splits:
         test = training.splits["test"]
         rows.append({"validation": f"TEST: {training.model.info.name}", **{k: test.metrics[k] for k in shown}})

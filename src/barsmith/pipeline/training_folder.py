@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,8 @@ import numpy as np
 import polars as pl
 
 from barsmith import __version__
-from barsmith.artifacts import record_of, storage_errors, write_bytes, write_json, write_parquet
-from barsmith.bars.minutes import as_datetime
+from barsmith.artifacts import make_folder, record_of, storage_errors, write_bytes, write_json, write_parquet, write_sealed
+from barsmith.bars.minutes import as_datetime, moment
 from barsmith.models import feature_importance, save_model
 
 if TYPE_CHECKING:
@@ -22,11 +24,10 @@ if TYPE_CHECKING:
 
 
 def write_training_run(training: Training) -> None:
-    """Write the folder beside its place, then give it its name."""
+    """Write the folder beside its place, then give it its name, which `reserved` keeps free."""
     target = training.run_dir
     runs = target.parent
     with storage_errors(runs, "make the training's folder"):
-        runs.mkdir(parents=True, exist_ok=True)
         built = Path(tempfile.mkdtemp(prefix=".training.", dir=runs))
     try:
         with storage_errors(built, "write the training"):
@@ -35,17 +36,28 @@ def write_training_run(training: Training) -> None:
         files = {str(p.relative_to(built)): record_of(p).as_dict() for p in sorted(built.rglob("*")) if p.is_file()}
         info = training.model.info
         about = {"model": info.name, "family": info.family, "symbol": training.data.symbol, "horizon": training.container.horizon}
-        write_json(built / "manifest.json", {**about, "barsmith": __version__, "run": target.name, "files": files})
+        write_sealed(built / "manifest.json", {**about, "barsmith": __version__, "run": target.name, "files": files})
         with storage_errors(target, "put the training in its place"):
             built.rename(target)
     finally:
         shutil.rmtree(built, ignore_errors=True)
 
 
-def free_name(target: Path) -> Path:
-    """The name, or the name with -2, -3, ... where a training of the same second has it."""
-    names = [target, *(target.with_name(f"{target.name}-{count}") for count in range(2, 1000))]
-    return next(name for name in names if not name.exists())
+@contextlib.contextmanager
+def reserved(target: Path) -> Iterator[Path]:
+    """An empty folder for this training alone: the name, or the name with -2, -3, ... where another has it. One that stays empty is removed."""
+    with storage_errors(target, "make the training's folder"):
+        make_folder(target.parent)
+        for count in range(1, 10_000):
+            mine = target if count == 1 else target.with_name(f"{target.name}-{count}")
+            with contextlib.suppress(FileExistsError):
+                mine.mkdir(mode=0o755)
+                break
+    try:
+        yield mine
+    finally:
+        with contextlib.suppress(OSError):  # it is full, which is how it should be
+            mine.rmdir()
 
 
 def write_files(folder: Path, training: Training) -> None:
@@ -64,7 +76,12 @@ def write_files(folder: Path, training: Training) -> None:
     write_json(folder / "config" / "params.json", training.params.model_dump(mode="json"))
     write_bytes(folder / "config" / "scaler.json", data.scaler_of(names).to_json().encode())
     write_json(folder / "config" / "features.json", {**data.features_of(names), "model_code": model_code(training, data.workspace)})
-    about = {"run_id": data.run_id, "symbol": data.symbol, "horizon": container.horizon, "train_rows": len(container.train)}
+    seen = {
+        "learned_from": f"{moment(int(container.train.decision[0])):%Y-%m-%dT%H:%MZ}",
+        "learned_until": f"{moment(int(container.train.label_end.max())):%Y-%m-%dT%H:%MZ}",
+        "judged_until": f"{moment(int(max(each.part.label_end.max() for each in training.splits.values()))):%Y-%m-%dT%H:%MZ}",
+    }
+    about = {"run_id": data.run_id, "symbol": data.symbol, "horizon": container.horizon, "train_rows": len(container.train), "seen": seen}
     write_json(
         folder / "config" / "data.json",
         {**about, "minutes": data.minutes_file, "contracts": list(data.contracts), "fingerprint": data.fingerprint},

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+import orjson
 import polars as pl
+from pydantic import ValidationError
 
 from barsmith.artifacts import read_parquet, read_verified
 from barsmith.bars.cleaning import clean
-from barsmith.bars.minutes import Minutes, as_minutes
+from barsmith.bars.minutes import Minutes, as_minutes, problem_of
 from barsmith.bars.reading import validate_frame
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import Settings
 from barsmith.datasets.scaling import RobustScaler
-from barsmith.errors import IntegrityError
-from barsmith.features.plan import Plan
+from barsmith.errors import DataError, IntegrityError, UsageError
+from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import Feature, catalogue
 from barsmith.instruments import instrument
 from barsmith.models import load_model
@@ -42,15 +45,19 @@ class Bundle:
     history: Minutes
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        what = f"{self.record.model} on {self.symbol}, horizon {self.record.horizon}, {len(self.plan.names)} features"
+        return f"<Bundle {self.record.name}: {what}, {len(self.history):,} minutes of history>"
+
     @property
     def symbol(self) -> str:
         return self.record.symbol
 
-    @property
+    @cached_property
     def rolls(self) -> tuple[int, ...]:
         return self.settings.roll_minutes(self.symbol)
 
-    @property
+    @cached_property
     def price_limits(self) -> tuple[float, float]:
         return instrument(self.symbol, self.settings).price_limits
 
@@ -62,10 +69,18 @@ class Bundle:
         Code is never run from the bundle: a file must be the user's own, and the one that the bundle was trained with.
         Raises UsageError `bundle/not-found`, IntegrityError `bundle/...` or `integrity/...`.
         """
-        folder, workspace = Path(folder), Path(workspace or ".")
-        record = read_record(folder)
-        settings = Settings.model_validate_json(pack(record.settings))
-        given = [Path(module) for module in modules]
+        folder, record = Path(folder), read_record(Path(folder))
+        try:
+            return cls.opened(folder, record, Path(workspace or "."), [Path(module) for module in modules])
+        except (UsageError, DataError) as error:  # the bundle's content is at fault, not what was typed
+            raise IntegrityError(
+                error.code, expected=error.expected, came=error.came, do=error.do, where=error.where or str(folder)
+            ) from error
+
+    @classmethod
+    def opened(cls, folder: Path, record: BundleRecord, workspace: Path, given: list[Path]) -> Self:
+        """The parts of a bundle whose record has been checked."""
+        settings = trained_settings(record)
         feature_code = [own_file(entry, workspace, given) for entry in record.feature_code]
         for entry in record.model_code:
             load_file(own_file(entry, workspace, given))
@@ -85,26 +100,31 @@ class Bundle:
         model = load_model(folder / "model", feature_names=plan.names)
         if model.info.name != record.model:
             raise bad("bundle/model", f"the model {record.model}", model.info.name, "create the bundle again", "model/model.json")
-        frame, _ = read_parquet(folder / "history.parquet", record.files["history.parquet"].model_dump(), symbol=record.symbol)
-        history = Minutes.from_frame(frame, tuple(record.contracts))
+        frame, told = read_parquet(folder / "history.parquet", record.files["history.parquet"].model_dump(), symbol=record.symbol)
+        if told["about"].get("names") != record.contracts:
+            raise bad("bundle/manifest", "the contracts that the history names", ascii(record.contracts)[:80], "create the bundle again")
+        history = checked_history(frame, tuple(record.contracts), sessions)
         return cls(folder, record, settings, sessions, plan, Scorer(scaler, model), history, tuple(notes_on(record)))
 
-    def minutes(self, bars: pl.DataFrame) -> tuple[Minutes, int]:
-        """The history that is older than the first of `bars`, then those; and how many minutes of history there are."""
-        raw = validate_frame(bars, symbol=self.symbol, price_limits=self.price_limits).frame
+    def read(self, raw: pl.DataFrame) -> tuple[Reading, np.ndarray, Minutes]:
+        """The features of every finished base bar with a minute of `raw` in it: the reading, their rows in it, the older history."""
+        raw = validate_frame(raw, symbol=self.symbol, price_limits=self.price_limits).frame
         older = self.history[: int(np.searchsorted(self.history.time, as_minutes(raw["datetime"])[0]))]
         minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=older)
-        return minutes, len(older)
+        reading = self.plan.read(minutes)
+        return reading, np.flatnonzero(reading.base.last >= len(older)), older
+
+    def answers(self, reading: Reading, rows: np.ndarray) -> pl.DataFrame:
+        """The signals of these rows of a reading, as `predict` returns them."""
+        return self.scorer.frame(reading.base.start[rows], self.symbol, reading.matrix[rows], reading.settled[rows])
 
     def predict(self, bars: pl.DataFrame) -> pl.DataFrame:
         """A signal for each finished base bar of `bars`, raw one-minute bars as `read_bars` gives them.
 
         Returns datetime (the bar's open, UTC), symbol, signal, confidence, prob_short, prob_neutral, prob_long; null while warming up.
         """
-        minutes, older = self.minutes(bars)
-        reading = self.plan.read(minutes)
-        mine = reading.base.last >= older
-        return self.scorer.frame(reading.base.start[mine], self.symbol, reading.matrix[mine], reading.settled[mine])
+        reading, rows, _ = self.read(bars)
+        return self.answers(reading, rows)
 
     def live(self, history: pl.DataFrame | None = None) -> LiveSession:
         """A session that stands after the bundle's history, and after those of `history` that are later."""
@@ -115,21 +135,64 @@ class Bundle:
         return LiveSession(self, minutes)
 
 
-def pack(settings: dict[str, object]) -> bytes:
-    import orjson
+def trained_settings(record: BundleRecord) -> Settings:
+    """The settings of the run that the bundle was trained on."""
+    try:
+        settings = Settings.model_validate_json(orjson.dumps(record.settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        expected = f"the settings of a run ({'.'.join(map(str, first['loc']))}: {first['msg']})"[:300]
+        raise bad("bundle/manifest", expected, ascii(first["input"])[:80], "create the bundle again") from None
+    if settings.symbol != record.symbol or record.horizon not in settings.label_horizons:
+        raise bad("bundle/manifest", f"settings of {record.symbol} with horizon {record.horizon}", "others", "create the bundle again")
+    return settings
 
-    return orjson.dumps(settings)
+
+def checked_history(frame: pl.DataFrame, names: tuple[str, ...], sessions: Sessions) -> Minutes:
+    """The bundle's minutes, as a clean data run leaves them, else IntegrityError `bundle/history`."""
+    wanted = Minutes.empty().to_frame().schema
+    if frame.schema != wanted:
+        came = ", ".join(f"{name} {kind}" for name, kind in frame.schema.items())
+        raise bad(
+            "bundle/history",
+            ", ".join(f"{name} {kind}" for name, kind in wanted.items()),
+            came[:300],
+            "create the bundle again",
+            "history.parquet",
+        )
+    if not len(frame) or any(frame.null_count().row(0)):
+        raise bad(
+            "bundle/history",
+            "minutes without a hole in them",
+            f"{len(frame)} rows with nulls",
+            "create the bundle again",
+            "history.parquet",
+        )
+    history = Minutes.from_frame(frame, names)
+    wrong = problem_of(history) or ("minutes outside the sessions" if (sessions.numbers(history.time) < 0).any() else None)
+    if wrong:
+        raise bad("bundle/history", "clean minutes in the order of time", wrong, "create the bundle again", "history.parquet")
+    return history
 
 
 def own_file(entry: CodeEntry, workspace: Path, given: list[Path]) -> Path:
-    """The user's own copy of a file that the bundle was trained with."""
-    for path in (*given, workspace / entry.path):
+    """The user's own copy of a file that the bundle was trained with: one that he names, or one in the workspace outside `bundles/`.
+
+    Raises IntegrityError `bundle/code` where there is none, or where the record points anywhere else.
+    """
+    home = workspace.resolve()
+    named = home / entry.path
+    inside = (
+        not Path(entry.path).is_absolute() and ".." not in Path(entry.path).parts and "\\" not in entry.path and entry.path.endswith(".py")
+    )
+    inside = inside and named.resolve() == named and not named.is_relative_to(home / "bundles")  # no link on the way
+    for path in (*given, *([named] if inside else [])):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256:
             return path
     raise IntegrityError(
         "bundle/code",
         expected=f"the file {ascii(entry.path)[:120]} with SHA-256 {entry.sha256[:12]}..., with which the bundle was trained",
-        came="another one" if (workspace / entry.path).is_file() else "none",
+        came="a path outside the workspace" if not inside else "another one" if named.is_file() else "none",
         do="put that file into the workspace, or name it with --module; code is never run from a bundle",
         where="bundle.json",
     )

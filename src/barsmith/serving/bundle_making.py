@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from barsmith import __version__
-from barsmith.artifacts import canonical_json, read_json, record_of, storage_errors, verify, write_bytes
+from barsmith.artifacts import canonical_json, read_json, read_sealed, record_of, storage_errors, verify, write_bytes
 from barsmith.config import safe_name
 from barsmith.errors import BarsmithError, IntegrityError, UsageError
 from barsmith.serving.bundle import Bundle
@@ -66,7 +66,7 @@ def create_bundle(run_dir: Path, name: str, workspace: Path, modules: Iterable[P
             **parts,
             "classes": [-1, 0, 1],
             "contracts": data["contracts"],
-            "trained": {"run": run_dir.name, "data_run": data["run_id"], "rows": str(data["train_rows"])},
+            "trained": {"run": run_dir.name, "data_run": data["run_id"], "rows": str(data["train_rows"]), **data["seen"]},
             "files": files,
         }
         write_bytes(built / FILE, canonical_json(record | {"digest": digest_of(record)}))
@@ -91,7 +91,7 @@ def training_manifest(run_dir: Path) -> dict[str, Any]:
         raise UsageError(
             "bundle/run", expected="the folder of a training run", came="another manifest", do="check --run", where=str(run_dir)
         )
-    verify(run_dir, manifest["files"])
+    verify(run_dir, read_sealed(run_dir / "manifest.json")["files"])
     return manifest
 
 

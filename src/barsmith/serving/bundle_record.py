@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from barsmith.artifacts import canonical_json, parse_json, read_verified, storage_errors
 from barsmith.errors import IntegrityError, UsageError
@@ -55,7 +55,7 @@ class BundleRecord(Strict):
     horizon: Annotated[int, Field(ge=1)]
     model: Name
     family: Name
-    created: datetime
+    created: AwareDatetime
     barsmith: Name
     versions: dict[Name, Name]
     maths: Name
@@ -175,7 +175,7 @@ def check_files(folder: Path, record: BundleRecord, names: set[str]) -> None:
 def notes_on(record: BundleRecord) -> list[str]:
     """What a user should know about running this bundle here: it does not stop it."""
     notes = []
-    if record.created.astimezone(UTC) > datetime.now(UTC) + timedelta(days=1):
+    if record.created.timestamp() > datetime.now(UTC).timestamp() + 86_400:
         notes.append(f"bundle/clock: made on {record.created:%Y-%m-%d}, which is in the future: check this machine's clock")
     if record.maths != maths_fingerprint():
         notes.append(

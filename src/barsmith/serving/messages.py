@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
+import polars as pl
 
-from barsmith.bars.minutes import FIELDS
+from barsmith.bars.contracts import contract_of
+from barsmith.bars.minutes import FIELDS, as_minutes
+from barsmith.bars.rolls import RATIOS
+from barsmith.bars.row_checks import LARGEST_VOLUME
 from barsmith.errors import DataError
 
 MAX_BYTES = 64 * 1024
@@ -33,12 +37,26 @@ def parsed(line: str | bytes) -> Mapping[str, Any]:
     if len(line) > MAX_BYTES:
         raise refused("stream/too-large", f"a message of at most {MAX_BYTES} bytes", f"{len(line)} bytes", "send one minute a line")
     try:
-        message = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise refused("stream/json", "one JSON object on a line", f"{shown(line)} ({error})", "send the message again, whole") from error
+        message = json.loads(line, object_pairs_hook=once, parse_constant=not_a_number)
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise refused(
+            "stream/json", "one JSON object on a line", f"{shown(line)} ({str(error)[:80]})", "send the message again, whole"
+        ) from error
     if not isinstance(message, dict):
         raise refused("stream/schema", "a JSON object", type(message).__name__, "send {datetime, open, high, low, close, volume}")
     return message
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys each stand once: of two values nobody knows which was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def not_a_number(constant: str) -> Any:
+    raise ValueError(constant)
 
 
 def checked(message: Mapping[str, Any], *, symbol: str, price_limits: tuple[float, float]) -> MinuteMessage:
@@ -61,8 +79,8 @@ def checked(message: Mapping[str, Any], *, symbol: str, price_limits: tuple[floa
             raise refused(code, f"a finite number for {name}", repr(value)[:80], "send the minute again", where)
         values.append(float(value))
     open_, high, low, close, volume = values
-    if volume < 0:
-        raise refused("stream/volume", "a volume of 0 or more", f"{volume:g}", "send the minute again", where)
+    if not 0 <= volume <= LARGEST_VOLUME:
+        raise refused("stream/volume", f"a volume of 0 to {LARGEST_VOLUME:g}", f"{volume:g}", "send the minute again", where)
     if min(values[:4]) <= 0 or high < max(open_, close) or low > min(open_, close):
         came = f"open {open_:g}, high {high:g}, low {low:g}, close {close:g}"
         raise refused("stream/ohlc", "positive prices with low <= open, close <= high", came, "send the minute again", where)
@@ -79,11 +97,23 @@ def checked(message: Mapping[str, Any], *, symbol: str, price_limits: tuple[floa
     contract, ratio = message.get("contract"), message.get("roll_ratio")
     if contract is not None and (not isinstance(contract, str) or not 0 < len(contract) <= 64):
         raise refused("stream/schema", "a contract's name", repr(contract)[:80], "name the contract or leave the field out", where)
-    if ratio is not None and (isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0.0 < ratio < 1e6):
-        raise refused(
-            "stream/schema", "a positive roll_ratio", repr(ratio)[:80], "send new price / old price at the last common minute", where
-        )
+    if contract is not None:
+        try:
+            contract = contract_of(contract, symbol)
+        except DataError as error:
+            raise refused("stream/symbol", error.expected, error.came, error.do, where) from error
+    if ratio is not None and (isinstance(ratio, bool) or not isinstance(ratio, int | float) or not RATIOS[0] <= ratio <= RATIOS[1]):
+        expected = f"a roll_ratio of {RATIOS[0]:g} to {RATIOS[1]:g}"
+        raise refused("stream/schema", expected, repr(ratio)[:80], "send new price / old price at the last common minute", where)
     return MinuteMessage(time, (open_, high, low, close, volume), contract, None if ratio is None else float(ratio))
+
+
+def messages_of(raw: pl.DataFrame) -> Iterator[MinuteMessage]:
+    """Checked raw bars (`validate_frame(...).frame`) as the messages of a feed."""
+    columns: list[Iterable[Any]] = [as_minutes(raw["datetime"]).tolist(), zip(*(raw[name].to_list() for name in FIELDS), strict=True)]
+    columns += [raw[name].to_list() if name in raw.columns else [None] * len(raw) for name in ("contract", "roll_ratio")]
+    for time, bar, contract, ratio in zip(*columns, strict=True):
+        yield MinuteMessage(time, bar, contract, ratio)
 
 
 def minute_stamp(value: Any) -> int:
@@ -108,7 +138,12 @@ def minute_stamp(value: Any) -> int:
             repr(value)[:80],
             "send the bar's open in UTC with a Z",
         )
-    stamp = stamp.astimezone(UTC)
+    try:
+        stamp = stamp.astimezone(UTC)
+    except OverflowError:
+        raise refused("stream/bad-time", "a time between 1970 and now", repr(value)[:80], "send the bar's open in UTC with a Z") from None
+    if stamp.year < 1970:
+        raise refused("stream/bad-time", "a time between 1970 and now", repr(value)[:80], "send the bar's open in UTC with a Z")
     if stamp.second or stamp.microsecond:
         raise refused(
             "stream/schema",

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barsmith.bars.minutes import FIELDS, as_minutes, moment
+from barsmith.bars.minutes import moment
 from barsmith.bars.reading import validate_frame
 from barsmith.serving.bundle import Bundle
-from barsmith.serving.messages import MinuteMessage
+from barsmith.serving.messages import messages_of
 from barsmith.serving.session import LiveSession
 
 
@@ -35,18 +35,14 @@ def parity(bundle: Bundle, bars: pl.DataFrame, progress: Callable[[int, int], No
 
     progress: called with (minutes done, minutes in all) now and then.
     """
-    raw = validate_frame(bars, symbol=bundle.symbol, price_limits=bundle.price_limits).frame
-    minutes, older = bundle.minutes(bars)
-    reading = bundle.plan.read(minutes)
-    mine = np.flatnonzero(reading.base.last >= older)
-    answers = bundle.scorer.frame(reading.base.start[mine], bundle.symbol, reading.matrix[mine], reading.settled[mine])
-    probabilities = answers.select("prob_short", "prob_neutral", "prob_long").cast(pl.Float64).fill_null(np.nan).to_numpy()
-    expected = np.column_stack((reading.matrix[mine], probabilities))
+    reading, mine, older = bundle.read(bars)
+    probabilities = bundle.answers(reading, mine).select("prob_short", "prob_neutral", "prob_long")
+    expected = np.column_stack((reading.matrix[mine], probabilities.cast(pl.Float64).fill_null(np.nan).to_numpy()))
     names = [*bundle.plan.names, "prob_short", "prob_neutral", "prob_long"]
     row_of = {end: i for i, end in enumerate(reading.base.end[mine].tolist())}
     found = np.full_like(expected, np.nan)
     seen = np.zeros(len(mine), bool)
-    for end, features, answer in streamed(LiveSession(bundle, minutes[:older]), raw, progress):
+    for end, features, answer in streamed(LiveSession(bundle, older), bars, progress):
         if (i := row_of.get(end)) is not None:
             found[i] = [*features, *(answer or (np.nan,) * 3)]
             seen[i] = True
@@ -65,13 +61,9 @@ def parity(bundle: Bundle, bars: pl.DataFrame, progress: Callable[[int, int], No
 
 def streamed(session: LiveSession, raw: pl.DataFrame, progress: Callable[[int, int], None] | None) -> Any:
     """(end, features, probabilities or None) of each base bar that the minutes finish."""
-    has_contract, has_ratio = "contract" in raw.columns, "roll_ratio" in raw.columns
-    times = as_minutes(raw["datetime"]).tolist()
-    values = zip(*(raw[name].to_list() for name in FIELDS), strict=True)
-    contracts = raw["contract"].to_list() if has_contract else [None] * len(raw)
-    ratios = raw["roll_ratio"].to_list() if has_ratio else [None] * len(raw)
-    for done, (time, bar, contract, ratio) in enumerate(zip(times, values, contracts, ratios, strict=True)):
-        for signal in session.update(MinuteMessage(time, bar, contract, ratio)):
+    raw = validate_frame(raw, symbol=session.bundle.symbol, price_limits=session.bundle.price_limits).frame
+    for done, message in enumerate(messages_of(raw)):
+        for signal in session.update(message):
             finished = session.finished[signal.start]
             yield finished.end, finished.features, signal.probabilities
         if progress and done % 2000 == 0:

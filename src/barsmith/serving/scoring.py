@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ class Signal:
     signal: int | None = None
     confidence: float | None = None
     probabilities: tuple[float, float, float] | None = None
+
+    @property
+    def datetime(self) -> datetime:
+        """The bar's open, UTC."""
+        return moment(self.start)
 
     def as_dict(self) -> dict[str, Any]:
         short, neutral, long = self.probabilities or (None, None, None)

@@ -81,14 +81,40 @@ class LiveSession:
         self.factors.append(self.factor)
         factor = self.factor
         open_, high, low, close, volume = bar
-        finished = self.features.update(time, [open_ / factor, high / factor, low / factor, close / factor, volume])
+        try:
+            return self.answer(self.features.update(time, [open_ / factor, high / factor, low / factor, close / factor, volume]))
+        except BaseException:
+            self.take_back()
+            raise
+
+    def advance(self, now: int) -> list[Signal]:
+        """The clock has reached `now` (minutes since 1970 UTC): answers for the base bars that have ended without a further minute."""
+        try:
+            return self.answer(self.features.advance(now))
+        except BaseException:
+            self.restore()
+            raise
+
+    def answer(self, finished: list[Finished]) -> list[Signal]:
         self.finished = {each.start: each for each in finished}
         self.answered = [self.signal(each) for each in finished]
         return self.answered
 
-    def advance(self, now: int) -> list[Signal]:
-        """The clock has reached `now` (minutes since 1970 UTC): answers for the base bars that have ended without a further minute."""
-        return [self.signal(each) for each in self.features.advance(now)]
+    def take_back(self) -> None:
+        """Forget the newest minute: what it had begun to change is read again from the minutes before it."""
+        for column in (self.times, self.rows, self.contracts, self.factors):
+            column.pop()
+        self.restore()
+
+    def restore(self) -> None:
+        """Stand where the minutes say, whatever was half done: batch to the last session break, then live through today."""
+        minutes = self.minutes()
+        self.features = Live(self.bundle.plan, minutes)
+        self.newest = int(minutes.time[-1]) if len(minutes) else -1
+        self.contract = int(minutes.contract[-1]) if len(minutes) else 0
+        self.factor = float(minutes.factor[-1]) if len(minutes) else 1.0
+        self.names = self.names[: self.contract + 1]
+        self.answered, self.finished = [], {}
 
     def signal(self, finished: Finished) -> Signal:
         return self.bundle.scorer.signal(finished.start, self.bundle.symbol, finished.features, settled=finished.settled)

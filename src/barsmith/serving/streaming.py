@@ -11,10 +11,13 @@ import orjson
 import polars as pl
 
 from barsmith.artifacts import locked
+from barsmith.bars.cleaning import clean
+from barsmith.bars.reading import validate_frame
 from barsmith.errors import BarsmithError, DataError
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.journal import Journal
-from barsmith.serving.messages import checked, parsed
+from barsmith.serving.messages import checked, messages_of, parsed
+from barsmith.serving.session import LiveSession
 
 
 def stream(
@@ -34,11 +37,8 @@ def stream(
         journal = None
         if state is not None:
             stack.enter_context(locked(state / "lock", "this stream's state"))
-            journal = stack.enter_context(Journal(state, bundle.symbol))
-        session = bundle.live(history)
-        for message in journal.messages if journal else ():
-            if message.time > session.newest:
-                session.update(message)
+            journal = stack.enter_context(Journal(state, bundle.symbol, bundle.history))
+        session = begun(bundle, history, journal)
         counts = {"minutes": 0, "signals": 0, "refused": 0}
         for line in lines:
             if not line.strip():
@@ -60,6 +60,20 @@ def stream(
                 counts["signals"] += 1
                 write(orjson.dumps(signal.as_dict()) + b"\n")
         return counts | dict(session.counts)
+
+
+def begun(bundle: Bundle, history: pl.DataFrame | None, journal: Journal | None) -> LiveSession:
+    """A session after the bundle's history, then the journal's minutes, then those of `history` that are later, which the journal keeps."""
+    minutes = bundle.history
+    if journal and journal.messages:
+        minutes, _ = clean(journal.frame(), bundle.sessions, rolls=bundle.rolls, after=minutes)
+    if history is not None and len(history):
+        raw = validate_frame(history, symbol=bundle.symbol, price_limits=bundle.price_limits).frame
+        known = int(minutes.time[-1]) if len(minutes) else -1
+        minutes, _ = clean(raw, bundle.sessions, rolls=bundle.rolls, after=minutes)
+        if journal:
+            journal.extend(message for message in messages_of(raw) if message.time > known)
+    return LiveSession(bundle, minutes)
 
 
 def refusal(counts: dict[str, int]) -> BarsmithError | None:

@@ -9,12 +9,11 @@ from typing import Literal
 from barsmith.config import AlarmLevels
 from barsmith.metrics.bootstrap import Interval
 from barsmith.metrics.classification import LOWER_IS_BETTER
+from barsmith.validation.known_best import BOUNDED
 
 Scores = Mapping[str, float | None]
 Intervals = Mapping[str, Interval]
 LEAK_CHECKS = ("barsmith validate", "barsmith parity")
-BOUNDED = ("accuracy", "log_loss", "brier", "auc_macro", "auc_timing", "auc_direction")
-"""Scores that nobody beats in the long run who does not know more than the true probabilities; a single class's recall is none of them."""
 _SUSPECTS = {
     "auc_macro": "a feature that reads later bars, statistics over all rows, shuffled rows, or a label under another name",
     "accuracy": "a feature that reads later bars, or a label under another name",
@@ -46,23 +45,25 @@ def alarms(
 ) -> list[Alarm]:
     """The scores that are too good to be true.
 
-    On real bars: macro AUC or direction AUC above its level, accuracy above the majority's by more than its level.
+    On real bars: macro AUC or direction AUC above its level, accuracy above the best baseline's by more than its level, and not by chance:
+    the whole interval, where there is one, lies above.
     known_best: on a simulated market, the scores that the true probabilities get on the same rows. They replace the levels: a score is
     alarming when its whole interval (the score itself where there is none) is better than the best possible.
     """
     if known_best is not None:
         return [alarm for name in BOUNDED if (alarm := _beyond(name, scores, known_best.get(name), intervals or {}))]
-    out = [_above(name, scores, getattr(levels, name), "this timeframe and horizon") for name in ("auc_macro", "auc_direction")]
-    crowd = baselines["majority"]["accuracy"]
+    spans = intervals or {}
+    out = [_above(name, scores, spans, getattr(levels, name), "this timeframe and horizon") for name in ("auc_macro", "auc_direction")]
+    crowd = max((row["accuracy"] for row in baselines.values() if row["accuracy"] is not None), default=None)
     if crowd is not None:
         share = levels.accuracy_over_majority
-        out.append(_above("accuracy", scores, crowd + share, f"a majority of {crowd:.3f}, {share:.0%} more"))
+        out.append(_above("accuracy", scores, spans, crowd + share, f"baselines of at most {crowd:.3f}, {share:.0%} more"))
     return [alarm for alarm in out if alarm]
 
 
-def _above(name: str, scores: Scores, limit: float, of: str) -> Alarm | None:
+def _above(name: str, scores: Scores, intervals: Intervals, limit: float, of: str) -> Alarm | None:
     value = scores[name]
-    if value is None or value <= limit:
+    if value is None or value <= limit or (intervals.get(name) or (value, value))[0] <= limit:
         return None
     why = f"{name} {value:.3f} is above {limit:.3f}, the most that is believable for {of}: suspect {_SUSPECTS[name]}"
     return Alarm(name, value, limit, why)

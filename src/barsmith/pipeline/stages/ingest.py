@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from barsmith.bars.reading import read_raw
+from barsmith.bars.sessions import load_sessions
 from barsmith.config import IngestSettings
 from barsmith.instruments import Instrument
 from barsmith.pipeline.stage import stage
@@ -31,10 +32,12 @@ def ingest(raw_file: Path, instrument: Instrument, settings: IngestSettings) -> 
         symbol=instrument.symbol,
         timezone=settings.timezone,
         timestamps=settings.timestamps,
+        epoch_unit=settings.epoch_unit,
         on_bad_rows=settings.on_bad_rows,
         repair=settings.repair,
         price_limits=instrument.price_limits,
         tick_size=instrument.tick,
+        sessions=load_sessions(instrument.calendar),
         root=raw_file.parent,
         allow_outside=settings.allow_outside,
     )

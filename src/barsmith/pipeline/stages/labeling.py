@@ -40,22 +40,26 @@ class RawLabels:
 def labeling(
     clean: CleanMinutes,
     instrument: Instrument,
+    barriers: tuple[float, float],
     hours: SessionSettings,
     base_timeframe: str,
     label_horizons: tuple[int, ...],
     settings: LabelSettings,
 ) -> RawLabels:
-    """Triple barriers in the contract's own prices, every horizon in one walk. No label across a roll or past the data."""
+    """Triple barriers in the contract's own prices, every horizon in one walk. No label across a roll or past the data.
+
+    barriers: the upper and the lower one's distance in ATR.
+    """
     base = ladder(clean.minutes, load_sessions(instrument.calendar, hours.hours), [base_timeframe], adjusted=False)[base_timeframe]
     found = triple_barrier(
         clean.minutes,
         base,
         wilder_atr(base),
         horizons=label_horizons,
-        k_up=instrument.k_up,
-        k_down=instrument.k_down,
+        k_up=barriers[0],
+        k_down=barriers[1],
         max_bars=settings.max_bars,
     )
     table = pl.DataFrame({f"{name}_h{h}": np.ascontiguousarray(getattr(one, name)) for h, one in found.items() for name in _ARRAYS})
-    barriers = {str(h): {"k_up": one.k_up, "k_down": one.k_down, "max_bars": one.max_bars} for h, one in found.items()}
-    return RawLabels(table, barriers, {str(h): one.counts() for h, one in found.items()})
+    used = {str(h): {"k_up": one.k_up, "k_down": one.k_down, "max_bars": one.max_bars} for h, one in found.items()}
+    return RawLabels(table, used, {str(h): one.counts() for h, one in found.items()})

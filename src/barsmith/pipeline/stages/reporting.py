@@ -55,7 +55,6 @@ def reporting(
         bars=sessions.bars,
         labels=final_labels.table,
         barriers=final_labels.barriers,
-        label_counts=final_labels.counts,
         split=splits.split,
         features=mtf.names,
         catalogue=mtf.catalogue,

@@ -1,0 +1,7 @@
+"""The small simulated market, walked once."""
+
+from __future__ import annotations
+
+from small_market import copied, market
+
+__all__ = ["copied", "market"]

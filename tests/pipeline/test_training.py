@@ -1,0 +1,389 @@
+"""`train` on the small simulated market: what it leaves, what it never reads, and what makes it suspicious."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from rewriting import SCALED, rewrite_table
+
+from barsmith.artifacts import parse_json, read_parquet, read_sealed, verify
+from barsmith.bars.minutes import as_minutes
+from barsmith.datasets.container import Part
+from barsmith.errors import BarsmithError, DataError, IntegrityError, StorageError, UsageError
+from barsmith.ledger import Ledger
+from barsmith.models import ModelRegistry, load_model, predict_model
+from barsmith.pipeline import training as training_module
+from barsmith.pipeline import training_folder
+from barsmith.pipeline.api import run, train
+from barsmith.pipeline.run_data import load_run_data
+from barsmith.pipeline.training import Training
+from small_market import MODEL, SmallMarket
+
+FILES = {
+    "checkpoints/best_model/booster.json",
+    "checkpoints/best_model/model.json",
+    "config/data.json",
+    "config/features.json",
+    "config/params.json",
+    "config/scaler.json",
+    "config/settings.json",
+    "manifest.json",
+    "metrics/feature_importance.csv",
+    "metrics/training_metrics.json",
+    "plots/report.html",
+    "predictions/val_predictions.parquet",
+}
+
+
+def trained(workspace: Path, *overrides: str, **keywords: Any) -> Training:
+    return train(workspace, model="xgboost", overrides=[*MODEL, *overrides], **keywords)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def runs_of(workspace: Path) -> list[str]:
+    return sorted(path.name for path in (workspace / "experiments" / "runs").iterdir())
+
+
+def refusal(call: Callable[[], object]) -> BarsmithError:
+    with pytest.raises(BarsmithError) as refused:
+        call()
+    return refused.value
+
+
+# what it leaves
+
+
+def test_a_training_leaves_the_folder_of_the_specification(market: SmallMarket) -> None:
+    folder = market.training.run_dir
+    assert folder.parent == market.workspace / "experiments" / "runs"
+    assert folder.name.startswith("xgboost_MES_h20_2")
+    assert set(files_of(folder)) == FILES
+    manifest = read_sealed(folder / "manifest.json")
+    assert set(manifest["files"]) == FILES - {"manifest.json"}
+    verify(folder, manifest["files"])
+    assert {key: manifest[key] for key in ("model", "family", "symbol", "horizon")} == {
+        "model": "xgboost",
+        "family": "boosting",
+        "symbol": "MES",
+        "horizon": 20,
+    }
+
+
+def test_its_metrics_are_strict_json_and_what_the_call_returned(market: SmallMarket) -> None:
+    told = parse_json((market.training.run_dir / "metrics/training_metrics.json").read_bytes(), "")
+    assert told == json.loads(json.dumps(market.training.as_dict()))
+    assert set(told["baselines"]) == {"majority", "train_frequencies", "last_direction", "time_of_day"}
+    assert {"accuracy", "f1_macro", "log_loss", "brier", "ece", "auc_timing", "auc_direction"} <= set(told["metrics"]["val"])
+
+
+def test_its_predictions_are_those_of_the_model_in_the_folder(market: SmallMarket) -> None:
+    frame, about = read_parquet(market.training.run_dir / "predictions/val_predictions.parquet", symbol="MES")
+    assert about["symbol"] == "MES"
+    model = load_model(market.training.run_dir / "checkpoints/best_model", feature_names=market.training.container.feature_names)
+    val = load_run_data(market.workspace, "MES").container(20).val
+    output = predict_model(model, val.X)
+    found = frame.select("prob_short", "prob_neutral", "prob_long").to_numpy()
+    assert found.tobytes() == np.ascontiguousarray(output.probabilities).tobytes()
+    assert frame["signal"].to_list() == output.signal.tolist()
+    assert frame["confidence"].to_numpy().tobytes() == output.confidence.tobytes()
+    assert frame["y_true"].to_list() == val.y.tolist()
+    assert [as_minutes(frame[name]).tolist() for name in ("datetime", "decision", "label_end")] == [
+        getattr(val, name).tolist() for name in ("datetime", "decision", "label_end")
+    ]
+
+
+def test_the_importances_are_shares_of_every_kept_feature(market: SmallMarket) -> None:
+    table = pl.read_csv(market.training.run_dir / "metrics/feature_importance.csv")
+    assert sorted(table["feature"]) == sorted(market.training.container.feature_names)
+    assert table["importance"].is_sorted(descending=True)
+    assert table["importance"].sum() == pytest.approx(1.0)
+
+
+def test_the_same_seed_gives_the_same_bytes_but_for_times(copied: Path, market: SmallMarket) -> None:
+    one, two = files_of(market.training.run_dir), files_of(trained(copied).run_dir)
+    timed = {"manifest.json", "metrics/training_metrics.json", "plots/report.html"}
+    assert {name: data for name, data in one.items() if name not in timed} == {
+        name: data for name, data in two.items() if name not in timed
+    }
+    told = [json.loads(files["metrics/training_metrics.json"]) for files in (one, two)]
+    for each in told:
+        del each["run_dir"], each["seconds"]
+        each["training"].pop("seconds", None)
+    assert told[0] == told[1]
+
+
+def test_another_seed_gives_another_model(copied: Path, market: SmallMarket) -> None:
+    run(copied, symbol="MES", overrides=["random_seed=7"])
+    again = trained(copied)
+    assert again.data.settings.random_seed == 7
+    model = "checkpoints/best_model/booster.json"
+    assert (again.run_dir / model).read_bytes() != (market.training.run_dir / model).read_bytes()
+
+
+# the test split stays closed
+
+
+@pytest.mark.parametrize(("change", "code"), [("deleted", "integrity/missing"), ("corrupt", "integrity/mismatch")])
+def test_the_test_split_is_not_even_read_before_it_is_opened(change: str, code: str, copied: Path, market: SmallMarket) -> None:
+    path = copied / SCALED / "test_scaled.parquet"
+    if change == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(bytes(path.stat().st_size))
+    assert trained(copied).splits["val"].metrics == market.training.splits["val"].metrics
+    before = runs_of(copied)
+    error = refusal(lambda: trained(copied, open_test=True))
+    assert (error.code, error.exit_code) == (code, 6)
+    assert runs_of(copied) == before
+
+
+def test_an_opened_test_split_is_scored_and_each_opening_is_recorded(copied: Path) -> None:
+    assert Ledger(copied).openings("MES", 20) == []
+    opened = trained(copied, open_test=True)
+    assert set(files_of(opened.run_dir)) == FILES | {"predictions/test_predictions.parquet"}
+    assert len(pl.read_parquet(opened.run_dir / "predictions/test_predictions.parquet")) == len(opened.splits["test"].part)
+    assert set(opened.as_dict()["metrics"]) == {"val", "test"}
+    assert opened.test_openings == 1
+    assert [entry["run"] for entry in Ledger(copied).openings("MES", 20)] == [opened.run_dir.name]
+    assert trained(copied).test_openings == 1
+    assert trained(copied, open_test=True).test_openings == 2
+    assert min(opened.splits["test"].part.decision) > max(opened.splits["val"].part.label_end)
+
+
+# early stopping: leak 20
+
+
+def test_early_stopping_looks_at_the_last_rows_of_train_and_never_at_validation(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    real = training_module.fit_model
+
+    def spy(model: Any, X: Any, y: Any, X_stop: Any, y_stop: Any, **more: Any) -> Any:
+        seen.update(X=X, X_stop=X_stop, **more)
+        return real(model, X, y, X_stop, y_stop, **more)
+
+    monkeypatch.setattr(training_module, "fit_model", spy)
+    part = trained(copied).container.train
+    kept = round(len(part) * 0.85)
+    assert seen["X_stop"].tobytes() == part.X[kept:].tobytes()
+    assert seen["weight_val"].tolist() == part.weight[kept:].tolist()
+    assert len(seen["X"]) <= kept - 60
+    assert seen["X"].tobytes() == part.X[: len(seen["X"])].tobytes()
+    assert part.label_end[: len(seen["X"])].max() < part.decision[kept]
+
+
+def test_a_training_that_would_stop_on_the_rows_it_reports_is_refused(market: SmallMarket) -> None:
+    """Planted leak 20: the rows of validation hang at the end of train."""
+    container = market.training.container
+    names = [field.name for field in fields(Part)]
+    mixed = Part(**{name: np.concatenate((getattr(container.train, name), getattr(container.val, name))) for name in names})
+    error = refusal(lambda: training_module.fit(ModelRegistry.create("xgboost"), replace(container, train=mixed), seed=1))
+    assert (error.code, type(error)) == ("models/reported-rows", DataError)
+
+
+# too good to be true
+
+
+def leaky(workspace: Path) -> None:
+    """A feature that knows the label, and some noise; every hash is right."""
+    rng = np.random.default_rng(3)
+
+    def planted(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(rsi_14=pl.col("label_h20").fill_null(0) + pl.Series(rng.normal(scale=0.3, size=len(frame))))
+
+    for name in ("train", "val", "test"):
+        rewrite_table(workspace, f"{SCALED}/{name}_scaled.parquet", planted)
+
+
+def test_a_column_that_knows_the_label_raises_the_alarm(copied: Path) -> None:
+    leaky(copied)
+    told = trained(copied, "training.n_estimators=60")
+    assert told.splits["val"].metrics["accuracy"] > 0.9
+    assert {"accuracy", "log_loss", "auc_macro", "auc_direction"} <= {alarm.score for alarm in told.alarms}
+    assert told.verdict.sentence.startswith("Not to be believed before the leak checks have run")
+    assert "Not to be believed" in (told.run_dir / "plots/report.html").read_text()
+
+
+def test_without_a_known_truth_the_levels_of_the_settings_raise_it(copied: Path) -> None:
+    (copied / "data/raw/MES_truth.parquet").unlink()
+    assert not {"accuracy", "auc_macro"} & {alarm.score for alarm in trained(copied).alarms}
+    leaky(copied)
+    told = trained(copied, "training.n_estimators=60")
+    assert told.splits["val"].best_possible is None
+    assert {alarm.score for alarm in told.alarms} == {"accuracy", "auc_macro", "auc_direction"}
+
+
+def test_no_model_is_a_better_forecaster_than_the_truth(market: SmallMarket) -> None:
+    val = market.training.splits["val"]
+    assert val.best_possible is not None
+    for score in ("log_loss", "brier"):
+        best, mine = val.best_possible[score], val.metrics[score]
+        assert best is not None
+        assert mine is not None
+        assert best < mine
+    assert not {"log_loss", "brier"} & {alarm.score for alarm in market.training.alarms}
+
+
+@pytest.mark.parametrize("change", ["labels.k_up=2.5", "labels.max_bars=12", "other bars", "no truth"])
+def test_a_truth_that_speaks_of_other_labels_is_not_used(change: str, copied: Path) -> None:
+    if change == "no truth":
+        (copied / "data/raw/MES_truth.parquet").unlink()
+    elif change == "other bars":
+        path = copied / "data/raw/MES_1m.parquet"
+        pl.read_parquet(path)[:-1].write_parquet(path)
+        run(copied, symbol="MES")
+    else:
+        run(copied, symbol="MES", overrides=[change])
+    assert trained(copied).splits["val"].best_possible is None
+
+
+# the ledger
+
+
+def test_every_configuration_is_counted_once_and_the_verdict_says_how_many(copied: Path) -> None:
+    assert Ledger(copied).trials("MES", 20) == 1
+    assert trained(copied).verdict.trials == 1
+    assert trained(copied, "training.max_depth=2").verdict.trials == 2
+    last = trained(copied, "training.max_depth=2")
+    assert "2 configurations have been scored here" in last.verdict.sentence
+    assert trained(copied, horizon=5).verdict.trials == 1
+    assert [entry["event"] for entry in Ledger(copied).entries()] == ["scored"] * 5
+
+
+# models
+
+
+ROW_BY_ROW = """
+import numpy as np
+from barsmith.models import BaseModel, PredictionOutput, TrainingMetrics, register
+
+@register(name="mine", family="classical")
+class Mine(BaseModel):
+    def fit(self, X_train, y_train, X_val, y_val):
+        self.middle = X_train.mean(axis=0)
+        return TrainingMetrics(history={"train": [1.0]})
+
+    def predict(self, X):
+        up = 1 / (1 + np.exp(-(X - MIDDLE)[:, 0].astype(float)))
+        return PredictionOutput.of(np.column_stack((0.5 - up / 2, np.full(len(X), 0.5), up / 2)))
+"""
+
+
+def test_a_model_in_the_workspace_is_found_trained_and_read_back(copied: Path) -> None:
+    (copied / "models").mkdir()
+    (copied / "models" / "mine.py").write_text(ROW_BY_ROW.replace("MIDDLE", "self.middle"))
+    told = train(copied, model="mine")
+    again = load_model(told.run_dir / "checkpoints/best_model")
+    val = told.container.val
+    assert predict_model(again, val.X).probabilities.tobytes() == told.splits["val"].output.probabilities.tobytes()
+    code = json.loads((told.run_dir / "config/features.json").read_bytes())["model_code"]
+    assert [entry["path"] for entry in code] == ["models/mine.py"]
+
+
+def test_a_model_whose_answer_depends_on_the_rows_beside_it_is_refused(copied: Path) -> None:
+    (copied / "models").mkdir()
+    (copied / "models" / "mine.py").write_text(ROW_BY_ROW.replace("MIDDLE", "X.mean(axis=0)"))
+    assert refusal(lambda: train(copied, model="mine")).code == "models/row-dependence"
+
+
+def test_logistic_regression_is_trained_the_same_way(copied: Path) -> None:
+    told = train(copied, model="logistic")
+    assert set(files_of(told.run_dir)) - {"checkpoints/best_model/model.json"} >= FILES - {"checkpoints/best_model/booster.json"} - {
+        "checkpoints/best_model/model.json"
+    }
+    assert told.verdict.trials == 2
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is_left(copied: Path, tmp_path: Path) -> None:
+    before = runs_of(copied)
+    cases: dict[str, Callable[[], object]] = {
+        "data/not-run": lambda: train(tmp_path, model="xgboost", symbol="MES"),
+        "datasets/columns": lambda: trained(copied, horizon=7),
+        "config/unknown-name": lambda: train(copied, model="xgbost"),
+        "config/unknown-param": lambda: trained(copied, "training.depth=3"),
+        "config/out-of-range": lambda: trained(copied, "training.max_depth=0"),
+        "config/device": lambda: train(copied, model="logistic", overrides=["device.use_gpu=true"]),
+    }
+    assert {code: refusal(call).code for code, call in cases.items()} == {code: code for code in cases}
+    assert runs_of(copied) == before
+    assert Ledger(copied).trials("MES", 20) == 1
+
+
+# when things go wrong
+
+
+def test_a_disk_that_refuses_at_the_end_leaves_no_half_a_folder(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = runs_of(copied)
+
+    def full(*args: object, **keywords: object) -> None:
+        raise StorageError("io/no-space", expected="to write", came="no space", do="make some")
+
+    monkeypatch.setattr(training_folder, "write_sealed", full)
+    assert refusal(lambda: trained(copied)).code == "io/no-space"
+    assert runs_of(copied) == before
+
+
+DIES = f"""
+import os, signal, sys
+from barsmith.pipeline import training_folder
+from barsmith.pipeline.api import train
+def die(*args, **keywords): os.kill(os.getpid(), signal.SIGKILL)
+training_folder.{{point}} = die
+train(sys.argv[1], model="xgboost", overrides={list(MODEL)!r})
+"""
+
+
+@pytest.mark.parametrize("point", ["save_model", "write_sealed"])
+def test_a_killed_training_leaves_nothing_that_looks_like_one_and_the_next_is_the_same(
+    point: str, copied: Path, market: SmallMarket
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", DIES.format(point=point), str(copied)], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    finished = [path.parent for path in (copied / "experiments" / "runs").glob("*/manifest.json")]
+    assert [path.name for path in finished if not path.name.startswith(".")] == [market.training.run_dir.name]
+    again = trained(copied)
+    name = "predictions/val_predictions.parquet"
+    assert (again.run_dir / name).read_bytes() == (market.training.run_dir / name).read_bytes()
+    assert again.verdict.trials == 1
+
+
+def test_two_trainings_at_once_have_folders_of_their_own(copied: Path) -> None:
+    code = f"import sys; from barsmith.pipeline.api import train; train(sys.argv[1], model='xgboost', overrides={list(MODEL)!r})"
+    both = [subprocess.Popen([sys.executable, "-c", code, copied], stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(process.communicate()[1][-300:], process.returncode) for process in both] == [(b"", 0)] * 2
+    names = runs_of(copied)
+    assert len(names) == 3
+    for name in names:
+        folder = copied / "experiments" / "runs" / name
+        verify(folder, read_sealed(folder / "manifest.json")["files"])
+    assert [entry["number"] for entry in Ledger(copied).entries()] == [1, 2, 3]
+
+
+def test_two_trainings_of_one_second_have_two_names(tmp_path: Path) -> None:
+    with training_folder.reserved(tmp_path / "runs" / "a") as one, training_folder.reserved(tmp_path / "runs" / "a") as two:
+        assert [one.name, two.name] == ["a", "a-2"]
+        (two / "file").write_text("full")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a-2"]
+
+
+def test_a_data_run_that_changed_since_is_told_and_not_mixed(copied: Path) -> None:
+    data = load_run_data(copied, "MES")
+    run(copied, symbol="MES", overrides=["scaling.clip=2.0"])
+    assert refusal(lambda: data.container(20)).code == "integrity/mismatch"
+    assert isinstance(refusal(lambda: data.container(20)), IntegrityError)
+    shutil.rmtree(copied / "runs")
+    error = refusal(lambda: trained(copied))
+    assert (error.code, isinstance(error, UsageError)) == ("data/not-run", False)
