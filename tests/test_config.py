@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from barsmith.config import SPLIT_KEYS, AlarmLevels, Settings, SplitSettings, canonical, safe_name, shown
+from barsmith.config import SHIPPED_SYMBOLS, SPLIT_KEYS, AlarmLevels, Settings, SplitSettings, canonical, safe_name, shown
 from barsmith.config_reading import Loaded, load_settings, settings_from
 from barsmith.errors import UsageError
+from barsmith.instruments import SHIPPED
 from barsmith.yaml_file import read_yaml
 
 DEFAULTS = Path(__file__).parents[1] / "src" / "barsmith" / "defaults" / "pipeline.yaml"
@@ -168,6 +169,32 @@ def test_alarm_levels_hold_where_they_are_given_and_else_the_default(tmp_path: P
     verdict = load(tmp_path, "verdict: {levels: {1h_h5: {auc_macro: 0.8}}}").settings.verdict
     assert verdict.at("1h", 5).auc_macro == 0.8
     assert verdict.at("5m", 20) == AlarmLevels() == AlarmLevels(auc_macro=0.68, auc_direction=0.56, accuracy_over_majority=0.05)
+
+
+@pytest.mark.parametrize("key", ["5m", "20", "5m_20", "2h_h5", "5m_h0", "5m_h05", "5m_h1001", "5m_h-1", "5m_h20 ", "_h20", "default"])
+def test_an_alarm_level_of_no_timeframe_and_horizon_is_refused(key: str, tmp_path: Path) -> None:
+    error = refused(tmp_path, f"verdict: {{levels: {{'{key}': {{auc_macro: 0.8}}}}}}")
+    assert error.code == "config/unknown-key"
+    assert error.where.startswith("config/pipeline.yaml line 1, verdict.levels")
+
+
+def test_an_alarm_levels_timeframe_may_be_written_with_min(tmp_path: Path) -> None:
+    assert load(tmp_path, "verdict: {levels: {5min_h20: {auc_macro: 0.8}}}").settings.verdict.at("5m", 20).auc_macro == 0.8
+
+
+def test_barriers_and_rolls_of_a_contract_that_nobody_knows_are_refused(tmp_path: Path) -> None:
+    assert tuple(SHIPPED) == SHIPPED_SYMBOLS
+    contract = "instruments: {ZB: {tick: 0.03125, usd_per_point: 1000, fee_per_side_usd: 1, calendar: always}}\n"
+    for section, text in (("barriers", "\nbarriers: {ZB: {k_up: 1, k_down: 1}}"), ("rolls", "\nrolls: {ZB: [2026-03-12T06:00Z]}")):
+        error = refused(tmp_path, text)
+        assert (error.code, error.where) == ("config/symbol", f"config/pipeline.yaml line 2, {section}.ZB")
+        assert load(tmp_path, contract + text).settings.instruments["ZB"].tick == 0.03125
+    assert "did you mean MES" in refused(tmp_path, "barriers: {MESS: {k_up: 1, k_down: 1}}").do
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59-23:59", "0001-01-01T00:00+23:59", "0001-01-01T00:00", "9999-12-31T23:59"])
+def test_a_moment_outside_the_calendar_of_utc_is_refused(moment: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, "", f"rolls=[{moment}]").code == "config/dates"
 
 
 def test_settings_on_standard_input_take_the_place_of_the_file(tmp_path: Path) -> None:

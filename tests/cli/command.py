@@ -20,7 +20,7 @@ from barsmith.bars.simulate import simulate
 from barsmith.cli import main
 
 FIRST_DAY, DAYS = date(2025, 3, 3), 12
-LAUNCH = [sys.executable, "-c", "import sys; from barsmith.cli import main; sys.exit(main())"]
+LAUNCH = [sys.executable, "-m", "barsmith"]
 
 
 @dataclass(frozen=True)
@@ -97,5 +97,5 @@ def process(*words: str | bytes | Path, launch: list[str] = LAUNCH, **options: A
 
 def started(*words: str | Path, **options: Any) -> subprocess.Popen[bytes]:
     """A process that is still running when this returns."""
-    usual = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment()}
+    usual = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(), "bufsize": 0}
     return subprocess.Popen([*LAUNCH, *map(str, words)], **(usual | options))

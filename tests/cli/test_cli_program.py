@@ -109,7 +109,7 @@ def test_version_names_the_build() -> None:
         (["status", "x", "--worksapce", "y"], "cli/usage", "did you mean --workspace"),
         (["status", "x", "--set", "a=b"], "cli/usage", "--set"),
         (["--set", "a=b", "status", "x"], "cli/usage", "--set"),
-        (["status"], "cli/usage", "RUN_ID"),
+        (["features", "describe"], "cli/usage", "NAME"),
         (["status", "one", "two"], "cli/usage", "two"),
         (["train", "--model"], "cli/usage", "a value after --model"),
         (["train", "--model", "--set", "a=b"], "cli/usage", "a value after --model"),
@@ -176,6 +176,6 @@ def test_a_pipe_gets_no_colour_and_no_cut_cells(tmp_path: Path) -> None:
 
 
 def test_optimised_python_refuses_what_python_refuses(tmp_path: Path) -> None:
-    launch = [sys.executable, "-OO", "-c", "import sys; from barsmith.cli import main; sys.exit(main())"]
+    launch = [sys.executable, "-OO", "-m", "barsmith"]
     assert process("--json", "run", "--symbols", "mes", launch=launch, cwd=tmp_path).returncode == 2
     assert process("status", "a", "b", launch=launch, cwd=tmp_path).returncode == 2

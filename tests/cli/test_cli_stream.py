@@ -61,7 +61,7 @@ def test_a_state_folder_lets_the_next_stream_go_on(walked: Walked, predicted: li
 
 def test_every_answer_comes_as_soon_as_its_bar_is_finished(walked: Walked, predicted: list[dict[str, Any]]) -> None:
     running = fed("stream", "--bundle", walked.bundle, news=messages(walked.news)[:10])
-    assert [json.loads(running.stdout.readline()) for _ in range(2)] == predicted[:2]  # type: ignore[union-attr]
+    assert [told_next(running) for _ in range(2)] == predicted[:2]
     assert select.select([running.stdout], [], [], 0.5)[0] == []
     assert running.communicate(timeout=30)[0] == b""
     assert running.returncode == 0
@@ -74,6 +74,16 @@ def fed(*words: str | Path, news: list[str]) -> subprocess.Popen[bytes]:
     running.stdin.write("\n".join([*news, ""]).encode())
     running.stdin.flush()
     return running
+
+
+def told_next(running: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """The next answer, while the stream waits for more; a test ends where none comes."""
+    assert running.stdout is not None
+    if not select.select([running.stdout], [], [], 60)[0]:
+        running.kill()
+        raise AssertionError("no answer within a minute")
+    found: dict[str, Any] = json.loads(running.stdout.readline())
+    return found
 
 
 def test_a_refused_minute_is_answered_with_its_error_and_changes_nothing(walked: Walked, predicted: list[dict[str, Any]]) -> None:
@@ -106,7 +116,7 @@ def test_a_signal_ends_a_stream_and_keeps_its_state(walked: Walked, predicted: l
     news = messages(walked.news)
     words = ("stream", "--bundle", walked.bundle, "--state", tmp_path / "state")
     running = fed(*words, news=news[:20])
-    told = [json.loads(running.stdout.readline()) for _ in range(3)]  # type: ignore[union-attr]
+    told = [told_next(running) for _ in range(3)]
     running.send_signal(signal.SIGTERM)
     _, err = running.communicate(timeout=30)
     assert (running.returncode, b"Traceback" in err) == (143, False)

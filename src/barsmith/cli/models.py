@@ -31,5 +31,5 @@ def models_report(workspace: Path, modules: list[Path] | None = None) -> Report:
     for info in map(ModelRegistry.info, ModelRegistry.list_all()):
         told = {"name": info.name, "family": info.family, "reads": info.reads, "needs": list(info.needs), "installed": info.is_installed}
         rows.append(told | {"origin": info.origin, "summary": info.summary})
-    says = [{**row, "needs": ", ".join(row["needs"]) or "-"} for row in rows]
+    says = [{name: row[name] for name in ("name", "family", "installed", "summary")} for row in rows]
     return Report(rows, [Table(says)])

@@ -39,9 +39,16 @@ def predict(
     counts = {name: int((signals["signal"] == value).sum()) for name, value in (("short", -1), ("neutral", 0), ("long", 1))}
     counts["warming_up"] = signals["signal"].null_count()
     found = {"bundle": str(bundle), "bars": str(bars), "out": str(out), "symbol": loaded.symbol, "rows": len(signals), "signals": counts}
+    trained = loaded.record.trained
     told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     return Report(
-        found | {"warnings": warnings_of(raw), "notes": list(loaded.notes)}, [f"{len(signals):,} base bars: {told}", f"written to {out}"]
+        found | {"warnings": warnings_of(raw), "notes": list(loaded.notes), "trained": dict(trained)},
+        [
+            f"{len(signals):,} base bars: {told}",
+            f"the model has learned from bars until {trained['learned_until']} and was judged on bars until {trained['judged_until']}: "
+            "signals before then prove nothing",
+            f"written to {out}",
+        ],
     )
 
 

@@ -56,7 +56,7 @@ def run(
 
 
 def rerun(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A run of this workspace.")],
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="A run of this workspace.", show_default="the latest")] = None,
     from_stage: Annotated[
         str | None, typer.Option("--from", metavar="STAGE", help="Make this stage and later ones again.", show_default="what has changed")
     ] = None,
@@ -64,14 +64,20 @@ def rerun(
 ) -> Report:
     """A run once more with the settings it was made with."""
     from barsmith.pipeline.api import rerun as run_again
+    from barsmith.pipeline.run_folder import RunFolder
 
-    return report_of(run_again(workspace, run_id, from_stage))
+    return report_of(run_again(workspace, run_id or RunFolder.latest(workspace), from_stage))
 
 
 def report_of(record: dict[str, Any]) -> Report:
     """A run's record for a reader; the stages were told while they ran."""
     splits = ", ".join(f"{name} {rows:,}" for name, rows in record["splits"].items())
-    says: list[str | Table] = [f"{record['symbol']} run {record['run_id']}: {record['features']} features; base bars: {splits}"]
+    bars = record["bars"]
+    read = (
+        f"{bars['rows']:,} minutes read; {bars['out_of_session']:,} outside the sessions left out; inside them {bars['missing_minutes']:,} missing, "
+        f"{bars['empty_sessions']:,} sessions without a minute; {bars['rolls']:,} rolls"
+    )
+    says: list[str | Table] = [f"{record['symbol']} run {record['run_id']}: {record['features']} features; base bars: {splits}", read]
     return Report(record, [*says, *findings_of(record), f"report in {record['report']}"])
 
 

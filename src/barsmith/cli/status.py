@@ -12,12 +12,14 @@ from barsmith.cli.printing import Report, Table
 
 
 def status(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="A run of this workspace.")], workspace: Workspace = Path(".")
+    run_id: Annotated[str | None, typer.Argument(metavar="[RUN_ID]", help="A run of this workspace.", show_default="the latest")] = None,
+    workspace: Workspace = Path("."),
 ) -> Report:
     """How far a run has come, stage by stage."""
     from barsmith.pipeline.api import status as state_of
+    from barsmith.pipeline.run_folder import RunFolder
 
-    state = state_of(workspace, run_id)
+    state = state_of(workspace, run_id or RunFolder.latest(workspace))
     columns = ("name", "status", "seconds", "rows")
     says: list[str | Table] = [f"{state['symbol']} run {state['run_id']}: {state['status']}, last change {state['updated']}"]
     says.append(Table([{column: stage[column] for column in columns} for stage in state["stages"]]))

@@ -56,9 +56,23 @@ def says_of(training: Training) -> list[str | Table]:
     """The scores beside the baselines, timing apart from direction, and what to make of them."""
     from barsmith.pipeline.training import summary_rows
 
-    says: list[str | Table] = [Table(summary_rows(training))]
+    says: list[str | Table] = [setting_of(training), Table(summary_rows(training))]
     says += [f"TOO GOOD TO BE TRUE: {alarm.why}; run {' and '.join(alarm.checks)}" for alarm in training.alarms]
     says.append(training.verdict.sentence)
     if training.container.test_is_open:
-        says.append(f"the test split of this contract and horizon has been opened {training.test_openings} times")
+        times = "once" if training.test_openings == 1 else f"{training.test_openings} times"
+        says.append(f"the test split of this contract and horizon has been opened {times}")
     return [*says, f"run in {training.run_dir}", f"report in {training.run_dir / 'plots' / 'report.html'}"]
+
+
+def setting_of(training: Training) -> str:
+    """What was asked: rows, barriers and how often each answer came."""
+    from barsmith.instruments import instrument
+
+    container, contract = training.container, instrument(training.data.symbol, training.data.settings)
+    y = container.train.y
+    shares = ", ".join(f"{name} {(y == value).mean():.0%}" for value, name in ((-1, "short"), (0, "neutral"), (1, "long")))
+    return (
+        f"{len(container.train):,} training and {len(container.val):,} validation rows; barriers {contract.k_up:g} ATR up and "
+        f"{contract.k_down:g} down, horizon {container.horizon}: {shares} in training"
+    )

@@ -19,6 +19,7 @@ from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageStat
 from barsmith.pipeline.runner import Runner, Step, plan
 from barsmith.pipeline.stage import Given
 from barsmith.pipeline.stages import STAGE_NAMES, all_stages
+from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.store import Store
 from barsmith.pipeline.training import Training
 from barsmith.pipeline.training import train as train_model
@@ -36,7 +37,8 @@ def run(
 ) -> dict[str, Any]:
     """Raw minutes to data sets: every stage, cached or computed.
 
-    Returns run_id, symbol, stages [{name, status, seconds, rows}], features, features_kept, splits, is_ready, findings, report.
+    Returns run_id, symbol, stages [{name, status, seconds, rows}], features, features_kept, splits, bars (what cleaning
+    counted), is_ready, findings, report.
 
     workspace: a folder with data/raw/{SYMBOL}_1m.parquet or .csv. symbol: may be left out where there is one.
     config: settings to read instead of config/pipeline.yaml; "-" for those in `stdin`. overrides: `section.key=value`.
@@ -179,6 +181,7 @@ def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str |
             "features": runner.value("datasets").manifest["features"],
             "features_kept": len(validated.feature_set["kept"]),
             "splits": {name: len(splits.of(name)) for name in ("train", "val", "test")},
+            "bars": store.read_field("clean", CleanMinutes, "counts", store.entries()["clean"]),
             "is_ready": validated.is_ready,
             "findings": validated.findings,
             "report": str(workspace / "results" / f"{folder.run_id}.html"),

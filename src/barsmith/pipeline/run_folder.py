@@ -90,6 +90,15 @@ class RunFolder:
             where=str(workspace / "runs"),
         )
 
+    @classmethod
+    def latest(cls, workspace: Path) -> str:
+        """The id of the workspace's latest run. Raises UsageError `run/not-found` where there is none."""
+        runs = sorted((path.stat().st_mtime_ns, path.parent.name) for path in (workspace / "runs").glob("*/pipeline_state.json"))
+        if runs:
+            return runs[-1][1]
+        do = "start one with `barsmith run`"
+        raise UsageError("run/not-found", expected="a run in this workspace", came="none", do=do, where=str(workspace / "runs"))
+
     def write_config(self, settings: Settings, sources: Sources) -> None:
         import yaml
 

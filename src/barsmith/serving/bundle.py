@@ -47,7 +47,7 @@ class Bundle:
 
     def __repr__(self) -> str:
         what = f"{self.record.model} on {self.symbol}, horizon {self.record.horizon}, {len(self.plan.names)} features"
-        return f"<Bundle {self.record.name}: {what}, {len(self.history):,} minutes of history>"
+        return f"<Bundle {ascii(self.record.name)[1:-1]}: {what}, {len(self.history):,} minutes of history>"
 
     @property
     def symbol(self) -> str:
@@ -88,7 +88,7 @@ class Bundle:
         sessions = load_sessions(instrument(record.symbol, settings).calendar, settings.sessions.hours)
         plan = Plan({each.name: each.expr for each in features}, base=settings.base_timeframe, sessions=sessions)
         check_features(record, plan, features, settings.base_timeframe)
-        scaler = RobustScaler.from_json(read_verified(folder / "scaler.json", record.files["scaler.json"].model_dump()).decode())
+        scaler = RobustScaler.from_json(read_verified(folder / "scaler.json", record.files["scaler.json"].model_dump()))
         if tuple(scaler.names) != plan.names:
             raise bad(
                 "bundle/shape",

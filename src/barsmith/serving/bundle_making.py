@@ -47,9 +47,10 @@ def create_bundle(run_dir: Path, name: str, workspace: Path, modules: Iterable[P
     try:
         with storage_errors(target, "write the bundle"):
             built.chmod(0o755)
-            shutil.copytree(run_dir / "checkpoints/best_model", built / "model")
-            shutil.copyfile(run_dir / "config/scaler.json", built / "scaler.json")
-            shutil.copyfile(history, built / "history.parquet")
+            model = run_dir / "checkpoints/best_model"
+            sources = {f"model/{path.relative_to(model)}": path for path in sorted(model.rglob("*")) if path.is_file()}
+            for place, path in (sources | {"scaler.json": run_dir / "config/scaler.json", "history.parquet": history}).items():
+                write_bytes(built / place, path.read_bytes())
         files = {str(p.relative_to(built)): record_of(p).as_dict() for p in sorted(built.rglob("*")) if p.is_file()}
         record = {
             "schema_version": SCHEMA_VERSION,

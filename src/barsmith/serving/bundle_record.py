@@ -93,7 +93,7 @@ def read_record(folder: Path) -> BundleRecord:
 
     Raises UsageError `bundle/not-found` where there is no folder; IntegrityError `bundle/...` or `integrity/...` for anything wrong in it.
     """
-    if "://" in str(folder) or str(folder).startswith(("runs:", "models:")) or not folder.is_dir():
+    if "://" in str(folder) or str(folder).startswith(("runs:", "models:")) or not is_folder(folder):
         raise UsageError(
             "bundle/not-found",
             expected="a bundle's folder",
@@ -120,7 +120,7 @@ def read_record(folder: Path) -> BundleRecord:
     if value.get("classes") != [-1, 0, 1]:
         raise bad("bundle/classes", "classes [-1, 0, 1]", repr(value.get("classes"))[:60], "create the bundle again")
     try:
-        record = BundleRecord.model_validate(value)
+        record = BundleRecord.model_validate_json(raw, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))[:120]
@@ -131,6 +131,13 @@ def read_record(folder: Path) -> BundleRecord:
     if canonical_json(value) != raw or record.digest != digest_of(value):
         raise bad("integrity/mismatch", "the record as it was written", "a changed one", "create the bundle again")
     return record
+
+
+def is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long for any folder
+        return False
 
 
 def listed(folder: Path) -> set[str]:

@@ -29,19 +29,14 @@ class LiveSession:
 
     def __init__(self, bundle: Bundle, minutes: Minutes) -> None:
         self.bundle, self.past = bundle, minutes
-        self.features = Live(bundle.plan, minutes)
         self.times: list[int] = []
         self.rows: list[tuple[float, ...]] = []
         self.contracts: list[int] = []
         self.factors: list[float] = []
-        self.newest = int(minutes.time[-1]) if len(minutes) else -1
-        self.contract = int(minutes.contract[-1]) if len(minutes) else 0
-        self.factor = float(minutes.factor[-1]) if len(minutes) else 1.0
         self.names = minutes.names
         self.rolls = sorted(bundle.rolls)
-        self.answered: list[Signal] = []
-        self.finished: dict[int, Finished] = {}
         self.counts: Counter[str] = Counter()
+        self.stand(minutes)
 
     @property
     def name(self) -> str:
@@ -97,8 +92,7 @@ class LiveSession:
 
     def answer(self, finished: list[Finished]) -> list[Signal]:
         self.finished = {each.start: each for each in finished}
-        self.answered = [self.signal(each) for each in finished]
-        return self.answered
+        return [self.signal(each) for each in finished]
 
     def take_back(self) -> None:
         """Forget the newest minute: what it had begun to change is read again from the minutes before it."""
@@ -107,14 +101,19 @@ class LiveSession:
         self.restore()
 
     def restore(self) -> None:
-        """Stand where the minutes say, whatever was half done: batch to the last session break, then live through today."""
+        """Stand where the minutes say, whatever was half done."""
         minutes = self.minutes()
-        self.features = Live(self.bundle.plan, minutes)
+        self.stand(minutes)
+        self.names = self.names[: self.contract + 1]
+
+    def stand(self, minutes: Minutes) -> None:
+        """Batch to the last session break, then live through today; what the newest minute finished is known again, should it be repeated."""
+        self.features = Live(self.bundle.plan, minutes[:-1])
+        newest = zip(minutes.time[-1:].tolist(), minutes[-1:].adjusted().tolist(), strict=True)
+        self.finished = {each.start: each for time, bar in newest for each in self.features.update(time, bar)}
         self.newest = int(minutes.time[-1]) if len(minutes) else -1
         self.contract = int(minutes.contract[-1]) if len(minutes) else 0
         self.factor = float(minutes.factor[-1]) if len(minutes) else 1.0
-        self.names = self.names[: self.contract + 1]
-        self.answered, self.finished = [], {}
 
     def signal(self, finished: Finished) -> Signal:
         return self.bundle.scorer.signal(finished.start, self.bundle.symbol, finished.features, settled=finished.settled)
@@ -137,7 +136,7 @@ class LiveSession:
         known = self.known(time)
         if known is not None and known == bar:
             self.counts["repeated"] += 1
-            return self.answered if time == self.newest else []
+            return [self.signal(each) for each in self.finished.values()] if time == self.newest else []
         came = f"{moment(time):%Y-%m-%d %H:%M} UTC" + (" with other numbers than before" if known is not None else "")
         raise DataError(
             "stream/late",
