@@ -18,7 +18,7 @@ from barsmith.bars.simulate import simulate
 from barsmith.bars.simulated_files import write_simulated
 from barsmith.features.registry import catalogue
 from barsmith.pipeline.api import run, train
-from barsmith.pipeline.training import Training
+from barsmith.pipeline.training_result import Training
 from barsmith.serving.bundle_making import create_bundle
 
 FIRST_DAY, DAYS, SEED, EDGE = date(2025, 3, 3), 12, 5, 0.1

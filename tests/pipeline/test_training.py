@@ -27,7 +27,7 @@ from barsmith.pipeline import training as training_module
 from barsmith.pipeline import training_folder
 from barsmith.pipeline.api import run, train
 from barsmith.pipeline.run_data import load_run_data
-from barsmith.pipeline.training import Training
+from barsmith.pipeline.training_result import Training
 from small_market import MODEL, SmallMarket
 
 FILES = {

@@ -15,7 +15,7 @@ from barsmith.cli.settings import settings_of
 from barsmith.errors import UsageError
 
 if TYPE_CHECKING:
-    from barsmith.pipeline.training import Training
+    from barsmith.pipeline.training_result import Training
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
 
 def says_of(training: Training) -> list[str | Table]:
     """The scores beside the baselines, timing apart from direction, and what to make of them."""
-    from barsmith.pipeline.training import summary_rows
+    from barsmith.pipeline.training_result import summary_rows
 
     says: list[str | Table] = [setting_of(training), Table(summary_rows(training))]
     says += [f"TOO GOOD TO BE TRUE: {alarm.why}; run {' and '.join(alarm.checks)}" for alarm in training.alarms]

@@ -21,8 +21,8 @@ from barsmith.pipeline.stage import Given
 from barsmith.pipeline.stages import STAGE_NAMES, all_stages
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.store import Store
-from barsmith.pipeline.training import Training
 from barsmith.pipeline.training import train as train_model
+from barsmith.pipeline.training_result import Training
 
 SUFFIXES = (".parquet", ".csv")
 

@@ -14,7 +14,7 @@ from barsmith.bars.reading import read_bars
 from barsmith.bars.simulated_files import write_simulated
 from barsmith.errors import UsageError
 from barsmith.pipeline.api import run, train
-from barsmith.pipeline.training import Training
+from barsmith.pipeline.training_result import Training
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.bundle_making import create_bundle
 from barsmith.serving.parity import Parity, parity

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,80 +15,20 @@ from barsmith.errors import UsageError
 from barsmith.ledger import Ledger
 from barsmith.metrics.bootstrap import difference_intervals, session_intervals
 from barsmith.metrics.classification import scores
-from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.base import BaseModel, TrainingMetrics
 from barsmith.models.discovery import discover
 from barsmith.models.fitting import Progress, fit_model, predict_model
-from barsmith.models.params import ModelParams
 from barsmith.models.rows import check_rows_alone, check_rows_disjoint
 from barsmith.models.yaml_params import load_params
 from barsmith.pipeline.run_data import RunData, load_run_data
 from barsmith.pipeline.training_folder import reserved, write_training_run
+from barsmith.pipeline.training_result import Judged, Training
 from barsmith.splits.purging import inner_split
 from barsmith.validation.baselines import baseline_probabilities, baseline_scores
 from barsmith.validation.known_best import known_best
-from barsmith.validation.verdict import Alarm, Verdict, alarms, verdict
+from barsmith.validation.verdict import alarms, verdict
 
 STOPPING_SHARE = 0.15  # of the training rows, the last ones: they decide when to stop
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One split's predictions and what they are worth. intervals: 95 %, by drawing whole sessions. best_possible: of a simulated market."""
-
-    part: Part
-    output: PredictionOutput
-    metrics: dict[str, float | None]
-    intervals: dict[str, list[float] | None]
-    baselines: dict[str, dict[str, float | None]]
-    better_than: dict[str, dict[str, list[float] | None]]
-    best_possible: dict[str, float | None] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Training:
-    """A finished training: the fitted model, what it told, and its judged splits (`val`, and `test` where it was opened)."""
-
-    data: RunData
-    container: TimeSeriesDataContainer
-    model: BaseModel
-    params: ModelParams
-    told: TrainingMetrics
-    splits: dict[str, Judged]
-    verdict: Verdict
-    alarms: list[Alarm]
-    test_openings: int
-    seconds: float
-    run_dir: Path
-
-    def __repr__(self) -> str:
-        name = f"{self.model.info.name} on {self.data.symbol}, horizon {self.container.horizon}"
-        return f"<Training {name}: {self.verdict.sentence} run_dir={self.run_dir}>"
-
-    def as_dict(self) -> dict[str, Any]:
-        """What `barsmith --json train` prints."""
-        return {
-            "run_dir": str(self.run_dir),
-            "model": self.model.info.name,
-            "symbol": self.data.symbol,
-            "horizon": self.container.horizon,
-            "seconds": round(self.seconds, 3),
-            "metrics": {name: judged.metrics for name, judged in self.splits.items()},
-            "intervals": {name: judged.intervals for name, judged in self.splits.items()},
-            "baselines": self.splits["val"].baselines,
-            "better_than_baselines": self.splits["val"].better_than,
-            "best_possible": self.splits["val"].best_possible,
-            "verdict": self.verdict.as_dict(),
-            "alarms": [alarm.as_dict() for alarm in self.alarms],
-            "trials": self.verdict.trials,
-            "test_openings": self.test_openings,
-            "rows": {name: len(part) for name, part in self.parts().items()},
-            "left_out": {name: dict(counts) for name, counts in self.container.left_out.items()},
-            "training": self.told.as_dict(),
-        }
-
-    def parts(self) -> dict[str, Part]:
-        opened = {"test": self.container.test} if self.container.test_is_open else {}
-        return {"train": self.container.train, "val": self.container.val, **opened}
 
 
 def train(
@@ -196,19 +135,3 @@ def judged(data: RunData, model: BaseModel, container: TimeSeriesDataContainer, 
         better_than={name: {k: row[k] for k in ("accuracy", "log_loss", "auc_timing", "auc_direction")} for name, row in better.items()},
         best_possible=None if truth is None else known_best(part.y, *truth, seed=seed),
     )
-
-
-def summary_rows(training: Training) -> list[Mapping[str, Any]]:
-    """The table of scores that a reader sees: the model, the baselines, and the best possible where it is known."""
-    shown = ("accuracy", "f1_macro", "log_loss", "brier", "auc_timing", "auc_direction")
-    val = training.splits["val"]
-    rows: list[Mapping[str, Any]] = [{"validation": training.model.info.name, **{k: val.metrics[k] for k in shown}}]
-    rows += [{"validation": "  95 % interval", **{k: val.intervals[k] for k in shown}}]
-    rows += [{"validation": name.replace("_", " "), **{k: row[k] for k in shown}} for name, row in val.baselines.items()]
-    if val.best_possible is not None:
-        rows.append({"validation": "best possible", **{k: val.best_possible.get(k) for k in shown}})
-    if "test" in training.splits:
-        test = training.splits["test"]
-        rows.append({"validation": f"TEST: {training.model.info.name}", **{k: test.metrics[k] for k in shown}})
-        rows.append({"validation": "  95 % interval", **{k: test.intervals[k] for k in shown}})
-    return rows

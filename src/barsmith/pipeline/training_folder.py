@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,9 +18,8 @@ from barsmith import __version__
 from barsmith.artifacts import make_folder, record_of, storage_errors, write_bytes, write_json, write_parquet, write_sealed
 from barsmith.bars.minutes import as_datetime, moment
 from barsmith.models import feature_importance, save_model
-
-if TYPE_CHECKING:
-    from barsmith.pipeline.training import Judged, Training
+from barsmith.pipeline.training_report import training_page
+from barsmith.pipeline.training_result import Judged, Training
 
 
 def write_training_run(training: Training) -> None:
@@ -61,8 +60,6 @@ def reserved(target: Path) -> Iterator[Path]:
 
 
 def write_files(folder: Path, training: Training) -> None:
-    from barsmith.pipeline.training_report import training_page
-
     data, container = training.data, training.container
     names = container.feature_names
     save_model(training.model, folder / "checkpoints" / "best_model")

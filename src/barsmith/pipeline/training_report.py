@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from barsmith.pipeline.page import COLOURS, page, picture, sentence, table
-
-if TYPE_CHECKING:
-    from barsmith.pipeline.training import Judged, Training
+from barsmith.pipeline.training_result import Judged, Training, summary_rows
 
 CLASSES = ("short", "neutral", "long")
 HOW = {
@@ -20,8 +18,6 @@ HOW = {
 
 def training_page(training: Training, importance: dict[str, float], how: str) -> str:
     """Self-contained HTML. how: where the importance comes from, `model` or `permutation`."""
-    from barsmith.pipeline.training import summary_rows
-
     container, val = training.container, training.splits["val"]
     lead = (
         f"{training.data.symbol}, horizon {container.horizon} bars, data run {training.data.run_id}: "

@@ -50,8 +50,10 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.sync()
-        self.file.close()
+        try:
+            self.sync()
+        finally:
+            self.file.close()
 
     def lines(self, data: bytes) -> Iterator[Any]:
         for number, line in enumerate(data.split(b"\n")[:-1], 1):

@@ -27,6 +27,12 @@ class LiveSession:
     Its whole state is its minutes since the origin: a session over `session.minutes()` gives the same answers, bit for bit.
     """
 
+    features: Live
+    finished: dict[int, Finished]
+    newest: int
+    contract: int
+    factor: float
+
     def __init__(self, bundle: Bundle, minutes: Minutes) -> None:
         self.bundle, self.past = bundle, minutes
         self.times: list[int] = []
