@@ -27,6 +27,7 @@ from barsmith.pipeline import training as training_module
 from barsmith.pipeline import training_folder
 from barsmith.pipeline.api import run, train
 from barsmith.pipeline.run_data import load_run_data
+from barsmith.pipeline.store import Store
 from barsmith.pipeline.training_result import Training
 from small_market import MODEL, SmallMarket
 
@@ -370,6 +371,16 @@ def test_two_trainings_at_once_have_folders_of_their_own(copied: Path) -> None:
         folder = copied / "experiments" / "runs" / name
         verify(folder, read_sealed(folder / "manifest.json")["files"])
     assert [entry["number"] for entry in Ledger(copied).entries()] == [1, 2, 3]
+
+
+def test_a_training_while_a_data_run_is_at_work_is_told_so_and_never_reads_a_mixture(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_module, "PATIENCE", 0.2)
+    before = runs_of(copied)
+    with Store(copied, "MES").locked():
+        error = refusal(lambda: trained(copied))
+    assert (error.code, error.exit_code) == ("lock/busy", 4)
+    assert runs_of(copied) == before
+    trained(copied)
 
 
 def test_two_trainings_of_one_second_have_two_names(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def asked(symbols: str | None, settings: Settings) -> list[str]:
     if len(names) > 1 and not settings.allow_batch_symbols:
         do = "run them one by one, or set allow_batch_symbols: true: each then runs alone, one after the other"
         raise symbol_error("one symbol a run", ascii(symbols)[:80], do)
+    if len(names) > 1 and isinstance(settings.rolls, tuple) and settings.rolls:
+        raise symbol_error("rolls for each symbol", "one list for all", f"write rolls: {{{names[0]}: [...], {names[1]}: [...]}}")
     return names
 
 

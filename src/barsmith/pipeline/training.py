@@ -21,6 +21,7 @@ from barsmith.models.fitting import Progress, fit_model, predict_model
 from barsmith.models.rows import check_rows_alone, check_rows_disjoint
 from barsmith.models.yaml_params import load_params
 from barsmith.pipeline.run_data import RunData, load_run_data
+from barsmith.pipeline.store import Store, no_data
 from barsmith.pipeline.training_folder import reserved, write_training_run
 from barsmith.pipeline.training_result import Judged, Training
 from barsmith.splits.purging import inner_split
@@ -28,6 +29,7 @@ from barsmith.validation.baselines import baseline_probabilities, baseline_score
 from barsmith.validation.known_best import known_best
 from barsmith.validation.verdict import alarms, verdict
 
+PATIENCE = 20.0  # seconds to wait for a data run that is under way
 STOPPING_SHARE = 0.15  # of the training rows, the last ones: they decide when to stop
 
 
@@ -50,7 +52,7 @@ def train(
     Raises UsageError `config/...`, DataError `data/...`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
     """
     started = time.perf_counter()
-    data = load_run_data(workspace, symbol)
+    data, container = read_data(workspace, symbol, horizon)
     discover(workspace, [*data.settings.models.modules, *(Path(module).resolve() for module in modules)])
     cls, params = load_params(model, workspace, overrides)
     if cls.info.reads != "tabular":
@@ -62,7 +64,6 @@ def train(
         )
     made = cls(params)
     made.check_machine()
-    container = data.container(horizon)
     fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress)
     check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -89,6 +90,16 @@ def train(
         training = Training(data, container, fitted, params, told, splits, judgement, raised, openings, seconds, run_dir)
         write_training_run(training)
         return training
+
+
+def read_data(workspace: Path, symbol: str, horizon: int) -> tuple[RunData, TimeSeriesDataContainer]:
+    """What the latest data run left, read while no other run can change it. Raises BusyError where one goes on for too long."""
+    store = Store(workspace, symbol)
+    if not store.state_file.exists():
+        raise no_data(symbol, "a finished data run")
+    with store.locked(wait=PATIENCE):
+        data = load_run_data(workspace, symbol)
+        return data, data.container(horizon)
 
 
 def fit(
