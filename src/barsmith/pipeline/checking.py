@@ -12,8 +12,7 @@ from barsmith.artifacts import verify
 from barsmith.bars.ladder import ladder
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
-from barsmith.config import Settings, canonical
-from barsmith.datasets.scaling import RobustScaler
+from barsmith.config import Settings
 from barsmith.instruments import Instrument, instrument
 from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
 from barsmith.pipeline.run_data import RunData
@@ -22,8 +21,8 @@ from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
-from barsmith.pipeline.stages.validation import Validated
-from barsmith.validation.checks import Finding, examine
+from barsmith.pipeline.stages.validation import Validated, examined
+from barsmith.validation.checks import Finding
 from barsmith.validation.label_checks import dropped_by_outcome, reads_past_its_end
 
 TRIES = 5  # labels of each horizon whose future is changed
@@ -36,20 +35,13 @@ def check_run(data: RunData) -> dict[str, Any]:
     """
     files = {name: record for entry in data.entries.values() for name, record in entry.files.items()}
     verify(data.workspace, files)
-    names = data.field("mtf", FeatureTable, "names")
-    rows = SplitRows(data.field("splits", SplitRows, "split")).of("train")
-    horizons = data.settings.label_horizons
-    times = ["datetime", "decision", *(f"label_end_h{h}" for h in horizons)]
-    found = examine(
-        data.field("scaling", ScaledFrames, "train"),
-        data.field("scaling", ScaledFrames, "val"),
-        features=names,
-        kept=data.field("validation", Validated, "feature_set")["kept"],
-        horizons=horizons,
-        scaler=RobustScaler.from_json(canonical(data.field("scaling", ScaledFrames, "scaler"))),
-        unscaled_train=data.field("mtf", FeatureTable, "features")[pl.Series(rows)],
-        test_times=data.field("scaling", ScaledFrames, "test").select(times),
-        max_correlation=data.settings.validation.max_correlation,
+    found = examined(
+        data.value("scaling", ScaledFrames),
+        data.value("mtf", FeatureTable),
+        data.value("splits", SplitRows),
+        data.field("validation", Validated, "feature_set")["kept"],
+        data.settings.label_horizons,
+        data.settings.validation,
     )
     found = [*other_labels(data), *relabelled(data), *found]
     return {

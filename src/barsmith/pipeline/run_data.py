@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,8 @@ from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.validation import Validated
 from barsmith.pipeline.store import Entry, Store, no_data
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,11 @@ class RunData:
 
     def field(self, stage: str, makes: type, field: str) -> Any:
         return self.store.read_field(stage, makes, field, self.entries[stage])
+
+    def value(self, stage: str, makes: type[Made]) -> Made:
+        """Everything that a stage made."""
+        found: Made = self.store.read(stage, makes, self.entries[stage])
+        return found
 
     def container(self, horizon: int) -> TimeSeriesDataContainer:
         """Train and validation for one horizon, with the features that validation kept; the test file is not read until it is opened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,12 @@ import polars as pl
 from barsmith.config import ValidationSettings, canonical
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import uncorrelated
-from barsmith.errors import DataError
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.datasets import DataSets
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
-from barsmith.validation.checks import examine, settled_matrix
+from barsmith.validation.checks import Finding, examine, settled_matrix
 
 
 @dataclass(frozen=True)
@@ -42,26 +42,29 @@ def validation(
     mtf: FeatureTable,
     splits: SplitRows,
     datasets: DataSets,
-    label_horizons: tuple[int, ...],
     settings: ValidationSettings,
 ) -> Validated:
     """Constants and near-copies dropped by what train says; then every check over train and validation."""
-    if datasets.manifest["features"] != len(mtf.names):
-        raise DataError(
-            "validation/features", expected=f"data sets of {len(mtf.names)} features", came="others", do="run the pipeline again"
-        )
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
-    times = ["datetime", "decision", *(f"label_end_h{h}" for h in label_horizons)]
-    found = examine(
-        scaling.train,
-        scaling.val,
-        features=mtf.names,
-        kept=chosen.kept,
-        horizons=label_horizons,
-        scaler=RobustScaler.from_json(canonical(scaling.scaler)),
-        unscaled_train=mtf.features[pl.Series(splits.of("train"))],
-        test_times=scaling.test.select(times),
-        max_correlation=settings.max_correlation,
-    )
+    horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
+    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings)
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
     return Validated(feature_set, [finding.as_dict() for finding in found])
+
+
+def examined(
+    scaled: ScaledFrames, table: FeatureTable, splits: SplitRows, kept: Sequence[str], horizons: Sequence[int], settings: ValidationSettings
+) -> list[Finding]:
+    """Every finding about the tables; of the test split only the times are looked at."""
+    times = ["datetime", "decision", *(f"label_end_h{h}" for h in horizons)]
+    return examine(
+        scaled.train,
+        scaled.val,
+        features=table.names,
+        kept=kept,
+        horizons=horizons,
+        scaler=RobustScaler.from_json(canonical(scaled.scaler)),
+        unscaled_train=table.features[pl.Series(splits.of("train"))],
+        test_times=scaled.test.select(times),
+        max_correlation=settings.max_correlation,
+    )
