@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ class Trap:
         return (Path.touch, (TRAP,))
 
 
-TRAP = Path("/tmp/barsmith-trap-was-sprung")
+TRAP = Path(tempfile.gettempdir()) / "barsmith-trap-was-sprung"
 
 
 def _npz() -> bytes:
