@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -116,3 +117,13 @@ def test_a_broken_file_of_the_users_is_told_without_a_traceback(words: tuple[str
     done = barsmith("--json", *words, "--module", tmp_path / "broken.py", "--workspace", tmp_path)
     assert (done.code, done.error["code"]) == (2, code)
     assert "ZeroDivisionError" in done.error["came"]
+
+
+def test_what_a_users_module_prints_does_not_stand_in_the_answer(tmp_path: Path) -> None:
+    own = tmp_path / "talkative.py"
+    own.write_text(
+        'print("hello")\nfrom barsmith.features import close, feature\n\n@feature\ndef mine():\n    """One. Unit: 1."""\n    return close / close\n'
+    )
+    told = barsmith("--json", "features", "list", "--module", str(own))
+    assert "mine" in {one["name"] for one in json.loads(told.out)}
+    assert "hello" in told.err

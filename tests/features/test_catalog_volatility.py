@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,7 +88,6 @@ def test_the_bollinger_bands_are_those_of_talib(ordinary):
     agree(ordinary, "bollinger_width_20", width, tolerance=1e-6)
 
 
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "reference" / "golden.json"
 BAR = {"open": 100.0, "high": 104.0, "low": 98.0, "close": 103.0}
 
 
@@ -105,9 +103,10 @@ def test_parkinson_and_garman_klass_of_one_bar_by_hand():
     assert found[1][1] == pytest.approx(math.sqrt(0.5 * span - 0.386294 * body), rel=1e-4)
 
 
-@pytest.mark.skipif(not GOLDEN.is_file(), reason=f"no {GOLDEN}")
-def test_the_bar_checked_by_hand_is_the_golden_one():
-    assert json.loads(GOLDEN.read_text())["parkinson_and_garman_klass"]["bar"] == BAR
+@pytest.mark.real
+def test_the_bar_checked_by_hand_is_the_golden_one(real_data):
+    golden = (real_data.parent / "reference" / "golden.json").read_text()
+    assert json.loads(golden)["parkinson_and_garman_klass"]["bar"] == BAR
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from rewriting import SCALED, rewrite_table
 
 from barsmith.artifacts import parse_json, read_parquet, read_sealed, verify
 from barsmith.bars.minutes import as_minutes
-from barsmith.datasets.container import Part
+from barsmith.datasets.container import Part, TimeSeriesDataContainer
 from barsmith.errors import BarsmithError, DataError, IntegrityError, StorageError, UsageError
 from barsmith.ledger import Ledger
 from barsmith.models import ModelRegistry, load_model, predict_model
@@ -398,3 +398,15 @@ def test_a_data_run_that_changed_since_is_told_and_not_mixed(copied: Path) -> No
     shutil.rmtree(copied / "runs")
     error = refusal(lambda: trained(copied))
     assert (error.code, isinstance(error, UsageError)) == ("data/not-run", False)
+
+
+def test_an_opening_is_recorded_before_the_test_split_is_looked_at(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash while it is read must not leave it seen and unrecorded."""
+
+    def crash(container: TimeSeriesDataContainer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TimeSeriesDataContainer, "open_test", crash)
+    with pytest.raises(KeyboardInterrupt):
+        trained(copied, open_test=True)
+    assert len(Ledger(copied).openings("MES", 20)) == 1

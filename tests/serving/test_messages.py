@@ -41,6 +41,14 @@ def test_any_zone_is_the_same_moment(stamp):
         ("stream/bad-time", {"datetime": 1773295200}),
         ("stream/bad-time", {"datetime": 1773295200.5}),
         ("stream/future", {"datetime": (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:00Z")}),
+        ("stream/bad-time", {"datetime": "0001-01-01T00:00:00+23:59"}),
+        ("stream/bad-time", {"datetime": "9999-12-31T23:59:00-23:59"}),
+        ("stream/bad-time", {"datetime": "1969-12-31T23:59:00Z"}),
+        ("stream/volume", {"volume": 2**60}),
+        ("stream/volume", {"volume": 1e308}),
+        ("stream/symbol", {"contract": "MGCZ5"}),
+        ("stream/symbol", {"contract": "MESZ5-MESH6"}),
+        ("stream/schema", {"roll_ratio": 90000}),
         ("stream/symbol", {"symbol": "MGC"}),
         ("stream/symbol", {"symbol": "mes"}),
         ("stream/ohlc", {"open": "10"}),
@@ -71,6 +79,7 @@ def test_a_bad_minute_is_refused_with_its_code(code, changes):
         ("stream/json", "{"),
         ("stream/json", '{"open": NaN}'),
         ("stream/json", '{"a": 1}{"b": 2}'),
+        ("stream/json", '{"open": 1, "open": 2}'),
         ("stream/json", b"\xff\xfe"),
         ("stream/schema", "[1, 2]"),
         ("stream/schema", "3"),
@@ -81,6 +90,11 @@ def test_a_line_that_is_no_message_is_refused(code, line):
     with pytest.raises(DataError) as refused:
         parsed(line)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(("told", "contract"), [("MES", None), ("MES ", None), (" MESM6 ", "MESM6")])
+def test_a_contract_means_live_what_it_means_in_a_file(told, contract):
+    assert minute(contract=told).contract == contract
 
 
 def test_a_volume_of_zero_is_a_volume():

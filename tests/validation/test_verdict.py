@@ -123,3 +123,17 @@ def test_a_feature_that_knows_the_future_raises_the_alarm_and_an_honest_one_does
     assert found["honest"] == ([], "none")
     assert found["leaky"][0] == ["auc_macro", "auc_direction", "accuracy"]
     assert "direction" in found["leaky"][1]
+
+
+def test_a_score_above_its_level_by_chance_raises_no_alarm():
+    of = {"auc_macro": 0.60, "auc_direction": 0.59, "accuracy": 0.58}
+    crowd = {"majority": {"accuracy": 0.57}}
+    assert alarms(of, crowd, AlarmLevels(), intervals={"auc_direction": [0.52, 0.66]}) == []
+    assert [a.score for a in alarms(of, crowd, AlarmLevels(), intervals={"auc_direction": [0.57, 0.61]})] == ["auc_direction"]
+
+
+def test_accuracy_is_measured_against_the_best_baseline():
+    of = {"auc_macro": 0.60, "auc_direction": 0.50, "accuracy": 0.411}
+    majority, clock = {"accuracy": 0.337}, {"accuracy": 0.415}
+    assert [a.score for a in alarms(of, {"majority": majority}, AlarmLevels())] == ["accuracy"]
+    assert alarms(of, {"majority": majority, "time_of_day": clock}, AlarmLevels()) == []
