@@ -17,7 +17,7 @@ test: $(VENV)/dev.installed lint        ## everything that is not marked slow, l
 
 test-slow: $(VENV)/dev.installed browser ## what takes minutes; and the compiled kernels once more with their indices checked
 	$(BIN)/python -m pytest -m slow
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -q tests/features tests/labels tests/bars/test_ladder.py -m "not slow and not real"
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/numba-boundscheck $(BIN)/python -m pytest -q tests/features tests/conformance/test_features.py tests/labels tests/bars/test_ladder.py tests/bars/test_clocks.py -m "not slow and not real"
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff check .
@@ -25,7 +25,7 @@ lint: $(VENV)/dev.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev.installed            ## peers side by side; writes bench/RESULTS.md
+bench: $(VENV)/bench.installed          ## peers side by side; writes bench/RESULTS.md
 	$(BIN)/python bench/run.py
 
 browser:                                ## Chromium, for the tests that look at a report as a reader does (Debian, Ubuntu)
@@ -43,6 +43,10 @@ $(BIN)/python:
 
 $(VENV)/core.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/bench.installed: $(VENV)/dev.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 $(VENV)/dev.installed: pyproject.toml constraints.txt | $(BIN)/python

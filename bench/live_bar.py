@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import talib
+from catalogue import whole_plan
 
 import barsmith as bs
 from barsmith.bars.simulated_files import write_simulated
 from barsmith.features.graph import Column
 from barsmith.features.indicators import Talib
 from barsmith.features.live import Live
-from barsmith.features.plan import Plan
-from barsmith.features.registry import catalogue
 from barsmith.serving.bundle_making import create_bundle
 from barsmith.serving.messages import MinuteMessage
 from barsmith.serving.session import LiveSession
@@ -42,8 +41,8 @@ def measure() -> dict:
         write_simulated(workspace, "MES", days=70, seed=1, edge=0.0, paths=0)
         bs.run(workspace, symbol="MES", overrides=["splits.embargo_bars=300"])
         bundle = create_bundle(bs.train(workspace, model="xgboost", horizon=20).run_dir, "bench", workspace)
-    minutes, features = bundle.history, catalogue()
-    plan = Plan({name: f.expr for name, f in features.items()}, base="5m", sessions=bundle.sessions)
+    minutes = bundle.history
+    plan = whole_plan(minutes)
     split = len(minutes) - BARS * 5
     live, session = Live(plan, minutes[:split]), LiveSession(bundle, minutes[:split])
     base = plan.read(minutes).base
@@ -71,7 +70,7 @@ def measure() -> dict:
     median = {name: statistics.median(values) for name, values in times.items()}
     return {
         "claim": "One new base bar",
-        "features": len(features),
+        "features": len(plan.names),
         "nodes": len(plan.nodes),
         "timeframes": len(plan.timeframes),
         "base bars": len(times["features"]),

@@ -180,6 +180,13 @@ def _unknown_feature(folder: Path) -> None:
     chosen_features(settings_of(folder, "features: {drop: [rsi_14o]}").features, [], ["5m"])
 
 
+@case("C28", "config/unknown-name", "did you mean tabular")
+def _unknown_set(folder: Path) -> None:
+    from barsmith.pipeline.stages.features import chosen_features
+
+    chosen_features(settings_of(folder, "features: {set: tabluar}").features, [], ["5m"])
+
+
 @case("C28", "config/unknown-name", "did you mean")
 def _unknown_family(folder: Path) -> None:
     from barsmith.pipeline.stages.features import chosen_features

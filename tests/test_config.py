@@ -56,6 +56,14 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert (settings.sessions.hours, settings.scaling.clip, settings.validation.max_correlation) == ("ETH", 5.0, 0.95)
 
 
+def test_a_set_is_one_name_or_a_list_of_names_and_patterns(tmp_path: Path) -> None:
+    assert load(tmp_path, "features: {set: minimal}").settings.features.set == ("minimal",)
+    assert load(tmp_path, "features: {set: [minimal, 'rsi_*']}").settings.features.set == ("minimal", "rsi_*")
+    assert load(tmp_path, "", "features.set=sequence").settings.features.set == ("sequence",)
+    assert load(tmp_path, "", BARSMITH__FEATURES__SET="[rsi_*, macd_*]").settings.features.set == ("rsi_*", "macd_*")
+    assert settings_from(features={"set": "minimal"}).fingerprint() == settings_from(features={"set": ["minimal"]}).fingerprint()
+
+
 def test_a_workspace_without_a_file_and_an_empty_file_have_the_defaults(tmp_path: Path) -> None:
     assert load_settings(tmp_path, environment={}).settings == Settings()
     assert load(tmp_path, "# nothing\n").settings == Settings()
@@ -112,6 +120,10 @@ def test_a_timeframe_may_be_written_with_min(tmp_path: Path) -> None:
         ("\nbarriers:\n  MES:\n    k_up: 0\n    k_down: 1", "config/out-of-range", "config/pipeline.yaml line 4, barriers.MES.k_up"),
         ("label_horizons:\n  - 5\n  - -1", "config/out-of-range", "config/pipeline.yaml line 3, label_horizons.1"),
         ("features: {params: {rsi: {n: [14, {}]}}}", "config/type", "config/pipeline.yaml line 1, features.params.rsi.n.1"),
+        ("features:\n  set: 3", "config/type", "config/pipeline.yaml line 2, features.set"),
+        ("features:\n  set: [minimal, 3]", "config/type", "config/pipeline.yaml line 2, features.set.1"),
+        ("features:\n  sets: minimal", "config/unknown-key", "config/pipeline.yaml line 2, features.sets"),
+        ("events: [a.csv]", "config/type", "config/pipeline.yaml line 1, events"),
         ("rolls:\n  MES: [tomorrow]", "config/dates", "config/pipeline.yaml line 2, rolls.MES.0"),
     ],
 )
@@ -242,3 +254,25 @@ def test_any_value_of_the_environment_is_read_or_refused_under_its_name(value: s
     else:
         return
     assert (told.code, told.where) == ("config/env", f"environment {name}")
+
+
+@pytest.mark.parametrize(
+    ("given", "bars"),
+    [
+        ({}, 1440),
+        ({"base_timeframe": "15m"}, 480),
+        ({"base_timeframe": "15min"}, 480),
+        ({"base_timeframe": "1h"}, 120),
+        ({"base_timeframe": "1d"}, 5),
+        ({"clock": {"kind": "dollar"}}, 390),
+        ({"clock": {"kind": "volume", "bars_per_session": 100}}, 500),
+        ({"clock": {"kind": "volume", "threshold": 5000}}, 1440),
+        ({"base_timeframe": "1h", "splits": {"embargo_bars": 7}}, 7),
+        ({"base_timeframe": "1h", "embargo_bars": 7}, 7),
+        ({"base_timeframe": "1h", "splits": {"embargo_bars": None, "train_pct": 0.7}}, 120),
+    ],
+)
+def test_an_embargo_that_nobody_gave_is_five_days_of_base_bars(given, bars):
+    settings = Settings.model_validate(given)
+    assert settings.embargo_bars == settings.splits.embargo_bars == bars
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings

@@ -10,25 +10,42 @@ import pytest
 
 from barsmith.features.registry import catalogue
 from barsmith.models import ModelRegistry, discover, fit_model, load_params, predict_model
+from barsmith.testing.features import Trial, a_flat_market_is_finite_and_bounded
 
 ROOT = Path(__file__).parents[1]
+PLAINLY = "(high - low) / ta.ATR(high, low, close, timeperiod=n)"
 
 
 def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
 
 
-def test_the_features_of_the_guide_are_features(tmp_path):
-    module, kernel = blocks("docs/add_a_feature.md")
+def test_the_features_of_the_guide_are_features_and_pass_their_checks(tmp_path, monkeypatch):
+    module, kernel, learned, check = blocks("docs/add_a_feature.md")
     own = tmp_path / "my_features.py"
     own.write_text(
         module
         + "\n"
         + kernel
         + "\n\n@feature(n=5)\ndef mean_absolute_return(n):\n    return mean_absolute(close / lag(close, 1) - 1, n=n)\n"
+        + learned
     )
     mine = {name for name, f in catalogue([own]).items() if f.group == "user"}
-    assert mine == {"range_share_10", "range_share_30", "return_zscore_1h", "return_zscore_4h", "close_position", "mean_absolute_return_5"}
+    returns = {"return_zscore_1h", "return_zscore_4h", "mean_absolute_return_5"}
+    assert mine == {"range_share_10", "range_share_30", "close_position", "volume_surprise_24", *returns}
+    monkeypatch.chdir(tmp_path)
+    exec(check, {})
+
+
+def test_the_guide_shows_what_a_check_says_of_a_plain_division(tmp_path):
+    page = (ROOT / "docs/add_a_feature.md").read_text()
+    own = tmp_path / "my_features.py"
+    divided = blocks("docs/add_a_feature.md")[0].replace("ratio(high - low, ta.ATR(high, low, close, timeperiod=n))", PLAINLY)
+    own.write_text(divided)
+    assert PLAINLY in divided
+    with pytest.raises(AssertionError) as raised:
+        a_flat_market_is_finite_and_bounded(Trial.of(own))
+    assert "\n".join(f"      {line}" for line in str(raised.value).splitlines()) in page
 
 
 def test_the_model_of_the_guide_trains_and_answers(tmp_path):

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -278,9 +278,9 @@ def _oldest() -> Any:
 
 
 def read_parquet(
-    path: Path, record: FileRecord | Mapping[str, Any] | None = None, *, symbol: str | None = None
+    path: Path, record: FileRecord | Mapping[str, Any] | None = None, *, symbol: str | None = None, columns: Sequence[str] | None = None
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The frame and what `write_parquet` put into the metadata.
+    """The frame, or these columns of it, and what `write_parquet` put into the metadata.
 
     record: the file is compared with it first: any flipped byte is IntegrityError `integrity/mismatch`. Without one the pages'
     checksums are verified all the same, so that no value is another one; the names of columns are then not protected.
@@ -296,7 +296,7 @@ def read_parquet(
         with storage_errors(path, "read the file"):
             source = pa.BufferReader(path.read_bytes())
     try:
-        table = pq.read_table(source, page_checksum_verification=True)
+        table = pq.read_table(source, columns=columns, page_checksum_verification=True)
         frame = pl.DataFrame(table.replace_schema_metadata(None))
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise _mismatch(path, "an intact Parquet file", f"{error}".partition("\n")[0][:120]) from None

@@ -24,6 +24,7 @@ TIMEFRAMES = {"1m": 1, "5m": 5, "10m": 10, "15m": 15, "20m": 20, "25m": 25, "30m
 SHIPPED_SYMBOLS = ("MES", "MNQ", "ES", "NQ", "MGC", "GC", "SI", "CL")
 CALENDARS = ("equity_index", "metals", "energy", "always")
 MAX_HORIZON = 1000
+EMBARGO_MINUTES = 7200  # five days
 SPLIT_KEYS = ("train_pct", "val_pct", "test_pct", "purge_bars", "embargo_bars")
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,11}")
@@ -62,6 +63,12 @@ def timeframe_name(text: object) -> Any:
 
 def _listed(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _names(value: object) -> object:
+    if not isinstance(value, str | list | tuple):
+        raise wrong("config/type", "a name, or a list of names and patterns", shown(value), "write set: tabular, or set: [rsi_14, macd_*]")
+    return (value,) if isinstance(value, str) else _listed(value)
 
 
 def _timeframe(value: object) -> object:
@@ -112,6 +119,7 @@ Horizon = Annotated[int, Field(ge=1, le=MAX_HORIZON)]
 Multiple = Annotated[float, Field(gt=0, le=100)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Listed = BeforeValidator(_listed)
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Setting = int | float | str
 Values = Annotated[tuple[Setting, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list | tuple) else (value,))]
 Moments = Annotated[tuple[Moment, ...], Listed]
@@ -120,6 +128,15 @@ Rolls = Annotated[
     Discriminator(lambda value: "symbols" if isinstance(value, dict) else "times"),
 ]
 """Times for the run's one symbol, or for each symbol its own."""
+
+
+def five_days_of(base: object, clock: object) -> int:
+    """Base bars of five days; what is no timeframe or clock is refused elsewhere."""
+    if isinstance(clock, dict) and clock.get("kind", "time") != "time" and clock.get("threshold") is None:
+        bars = clock.get("bars_per_session", 78)
+        if isinstance(bars, int | float) and 0 < bars <= 1440:
+            return int(5 * bars)
+    return max(1, EMBARGO_MINUTES // TIMEFRAMES.get(base, 5)) if isinstance(base, str) else 1440
 
 
 class Section(BaseModel):
@@ -154,9 +171,27 @@ class SessionSettings(Section):
     hours: Literal["ETH", "RTH", "all"] = "ETH"
 
 
+class ClockSettings(Section):
+    """What closes a base bar: the time (then it is one of base_timeframe), or so many contracts, dollars or trades."""
+
+    kind: Literal["time", "volume", "dollar", "tick"] = "time"
+    threshold: Annotated[float, Field(gt=0, le=1e18)] | None = None  # contracts, dollars or trades; None: it trails, by the next two
+    bars_per_session: Annotated[float, Field(gt=0, le=1440)] = 78.0
+    sessions: Annotated[int, Field(ge=1, le=250)] = 20  # of the average total
+    lots_per_trade: Annotated[float, Field(gt=0, le=1e9)] | None = None  # for tick: minutes do not count trades
+
+    @model_validator(mode="after")
+    def _trades_can_be_counted(self) -> ClockSettings:
+        if self.kind == "tick" and self.lots_per_trade is None:
+            expected = "clock.lots_per_trade, the contracts in an average trade, since minutes carry no count of trades"
+            raise wrong("config/clock", expected, "none", "set it (an approximation), or choose volume or dollar", "clock.lots_per_trade")
+        return self
+
+
 class FeatureSettings(Section):
     """Which features are computed."""
 
+    set: Names = ("tabular",)  # tabular | sequence | multires | minimal, or the names and patterns of features
     modules: Annotated[tuple[str, ...], Listed] = ()  # the user's own files
     params: dict[str, dict[str, Values]] = {}  # {rsi: {n: [14, 21]}}
     drop: Annotated[tuple[str, ...], Listed] = ()
@@ -263,8 +298,10 @@ class Settings(Section):
     timeframes: Annotated[tuple[Timeframe, ...], Listed] = tuple(TIMEFRAMES)
     label_horizons: Annotated[tuple[Horizon, ...], Listed] = (5, 10, 15, 20)
     rolls: Rolls = ()
+    events: str | None = None  # a CSV file of scheduled events, relative to the workspace
     ingest: IngestSettings = IngestSettings()
     sessions: SessionSettings = SessionSettings()
+    clock: ClockSettings = ClockSettings()
     features: FeatureSettings = FeatureSettings()
     labels: LabelSettings = LabelSettings()
     barriers: dict[Symbol, BarrierSettings] = {}
@@ -277,17 +314,19 @@ class Settings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _flat_split_keys(cls, values: Any) -> Any:
-        flat = [key for key in SPLIT_KEYS if isinstance(values, dict) and key in values]
-        if not flat:
+    def _split_section(cls, values: Any) -> Any:
+        """The flat keys put into their section; the embargo, where none is given, five days of base bars: 1440 of 5m, 120 of 1h, 390 of a clock."""
+        if not isinstance(values, dict) or not isinstance(values.get("splits") or {}, dict | SplitSettings):
             return values
         section = values.get("splits") or {}
         section = section.model_dump(exclude_unset=True) if isinstance(section, SplitSettings) else dict(section)
-        for key in flat:
+        for key in [key for key in SPLIT_KEYS if key in values]:
             if key in section and section[key] != values[key]:
                 raise wrong("config/duplicate-key", f"{key} once", f"it flat and under splits ({key})", "keep one of the two")
             section[key] = values[key]
-        return {**{key: value for key, value in values.items() if key not in flat}, "splits": section}
+        if section.get("embargo_bars") is None:
+            section["embargo_bars"] = five_days_of(timeframe_name(values.get("base_timeframe", "5m")), values.get("clock"))
+        return {**{key: value for key, value in values.items() if key not in SPLIT_KEYS}, "splits": section}
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
@@ -333,6 +372,11 @@ class Settings(Section):
                 f"set purge_bars to {3 * longest} (three times the longest horizon)",
                 "splits.purge_bars",
             )
+
+    @property
+    def base_kind(self) -> str:
+        """What base bars are: their timeframe, or the kind of clock that closes them."""
+        return self.base_timeframe if self.clock.kind == "time" else self.clock.kind
 
     @property
     def train_pct(self) -> float:

@@ -11,6 +11,7 @@ from market import SESSIONS, awkward_minutes, ordinary_minutes
 
 from barsmith.bars.ladder import ladder, rung_columns
 from barsmith.bars.minutes import Minutes
+from barsmith.features.learned import learn, with_learned
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import catalogue
 
@@ -38,7 +39,12 @@ class Market:
 
 @pytest.fixture(scope="session")
 def whole_plan() -> Plan:
-    return Plan({name: feature.expr for name, feature in catalogue().items()}, base="5m", sessions=SESSIONS)
+    """Every feature of the catalogue; those that learn have learned from another market."""
+    features = {name: feature.expr for name, feature in catalogue().items()}
+    lesson = ordinary_minutes(12, seed=1)
+    time = [(int(lesson.time[0]), int(lesson.time[-1]) + 1)]
+    learned = learn(features, lesson, base="5m", sessions=SESSIONS, slices=time, seed=1)
+    return Plan({name: with_learned(e, learned, "5m") for name, e in features.items()}, base="5m", sessions=SESSIONS)
 
 
 def market_of(plan: Plan, minutes: Minutes) -> Market:

@@ -8,8 +8,8 @@ from formulas import agree, average, bars_of, change, lagged, log_return, over_w
 from scipy.stats import norm
 from single import read, read_expression
 
-from barsmith.features import close, high, low
-from barsmith.features.catalog.microstructure import high_low_spread
+from barsmith.features import close, high, low, open_, volume
+from barsmith.features.catalog.microstructure import bucket_imbalance, high_low_spread
 
 
 def roll(b, n):
@@ -65,6 +65,18 @@ def bulk(b, n):
     return share(signed, b.volume, n), share(np.abs(signed), b.volume, n)
 
 
+def vpin(b, n=200, buckets=50):
+    """The bought less the sold of each bucket, read off the running sum of both at the buckets' edges."""
+    scatter = np.sqrt(average(log_return(b) ** 2, 50))
+    signed = b.volume * (2 * norm.cdf(quotient(log_return(b), scatter, 0)) - 1)
+    out = np.full(len(signed), np.nan)
+    for t in range(n + 50, len(out)):
+        volume, flow = (np.concatenate([[0.0], np.cumsum(x[t - n + 1 : t + 1])]) for x in (b.volume, signed))
+        edges = np.linspace(0, volume[-1], buckets + 1)
+        out[t] = np.abs(np.diff(np.interp(edges, volume, flow))).sum() / volume[-1]
+    return out
+
+
 def location(b):
     return quotient((b.close - b.low) - (b.high - b.close), b.high - b.low, 0)
 
@@ -78,6 +90,7 @@ EXPECTED = {
     "order_flow_imbalance_20": lambda b: bulk(b, 20)[0],
     "order_flow_imbalance_60": lambda b: bulk(b, 60)[0],
     "order_flow_toxicity_50": lambda b: bulk(b, 50)[1],
+    "order_flow_vpin_200_50": vpin,
     "close_location": location,
     "close_location_mean_10": lambda b: average(location(b), 10),
     "tick_imbalance_20": lambda b: average(np.sign(change(b.close)), 20),
@@ -135,6 +148,29 @@ def test_volume_on_rising_bars_is_bought():
     rising = read("order_flow_imbalance_20", close=100 * np.exp(np.arange(100) / 1000))[-1]
     assert rising == pytest.approx(2 * norm.cdf(1) - 1)  # every change is one deviation
     assert read("order_flow_toxicity_50", close=100 * np.exp(np.arange(200) / 1000))[-1] == pytest.approx(rising)
+
+
+def test_buckets_of_equal_volume_by_hand():
+    """Of 2, 4 and 6 lots, all bought, all sold, all bought, in three buckets of four: +2 -2, then -2 +2, then +4."""
+    found = read_expression(bucket_imbalance(open_, volume, n=3, buckets=3), open=[2, -4, 6.0], volume=[2, 4, 6.0])
+    assert np.isnan(found[:2]).all()
+    assert found[2] == pytest.approx(4 / 12)
+    assert read_expression(bucket_imbalance(open_, volume, n=3, buckets=2), open=[2, -4, 6.0], volume=[2, 4, 6.0])[2] == pytest.approx(
+        8 / 12
+    )
+
+
+def test_a_bar_without_trades_belongs_to_no_bucket():
+    found = read_expression(bucket_imbalance(open_, volume, n=4, buckets=2), open=[3, 0, -3, 0.0], volume=[3, 0, 3, 0.0])
+    assert found[-1] == 1
+
+
+def test_a_trend_fills_its_buckets_on_one_side():
+    """Every change is one deviation, so every bucket is as one-sided as every bar."""
+    rising = read("order_flow_vpin_200_50", close=100 * np.exp(np.arange(400) / 1000))[-1]
+    assert rising == pytest.approx(2 * norm.cdf(1) - 1)
+    seesaw = read("order_flow_vpin_200_50", close=np.tile([100.0, 101.0], 200))[-1]
+    assert seesaw < 1e-9  # four bars a bucket, two of each side
 
 
 def test_trading_that_moves_the_price_more_for_each_lot_is_illiquid():

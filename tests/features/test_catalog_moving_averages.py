@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import talib
@@ -52,9 +54,15 @@ def slope(of, n):
     return lambda b: (of(b.close, n) - lagged(of(b.close, n), 5)) / atr(b)
 
 
+def alignment(b):
+    periods = (10, 20, 50, 100, 200)
+    steps = [(average(b.close, fast) - average(b.close, slow)) / atr(b) for fast, slow in itertools.pairwise(periods)]
+    return np.mean([np.clip(step, -1, 1) for step in steps], axis=0)
+
+
 EXPECTED = {
     **{f"sma_distance_{n}": distance(average, n) for n in (10, 20, 50, 100, 200)},
-    **{f"ema_distance_{n}": distance(exponential, n) for n in (9, 50)},
+    **{f"ema_distance_{n}": distance(exponential, n) for n in (9, 21, 50)},
     "wma_distance_20": distance(weighted, 20),
     "dema_distance_20": distance(double, 20),
     "tema_distance_20": distance(triple, 20),
@@ -65,8 +73,12 @@ EXPECTED = {
     "sma_slope_50": slope(average, 50),
     "ema_slope_9": slope(exponential, 9),
     "ema_slope_21": slope(exponential, 21),
+    "wma_slope_20": slope(weighted, 20),
+    "dema_slope_20": slope(double, 20),
+    "tema_slope_20": slope(triple, 20),
     "kama_slope_10": slope(kaufman, 10),
     "hma_slope_16": slope(hulls, 16),
+    "sma_alignment": alignment,
     "sma_spread_20_50": lambda b: (average(b.close, 20) - average(b.close, 50)) / atr(b),
     "ema_spread_9_21": lambda b: (exponential(b.close, 9) - exponential(b.close, 21)) / atr(b),
     "ema_spread_9_50": lambda b: (exponential(b.close, 9) - exponential(b.close, 50)) / atr(b),
@@ -76,6 +88,13 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_moving_average_feature_is_its_formula(name, ordinary):
     agree(ordinary, name, EXPECTED[name](bars_of(ordinary.bars["5m"])), tolerance=1e-8)
+
+
+def test_averages_of_a_steady_rise_are_in_order_and_of_a_fall_in_the_reverse():
+    """Of closes 100, 101 ... the averages of 10 and 20 bars are 5 bars apart, the others farther: all of them more than one."""
+    steady = np.arange(100.0, 900.0)
+    assert read("sma_alignment", close=steady)[-1] == 1
+    assert read("sma_alignment", close=steady[::-1])[-1] == -1
 
 
 @pytest.mark.parametrize("n", [2, 5, 20])

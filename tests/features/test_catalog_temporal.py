@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,24 +23,42 @@ CHICAGO = ZoneInfo("America/Chicago")
 def levels(ordinary):
     """Open, high and low of the session so far, high, low and close of the last one, opening range: each bar from scratch."""
     b = bars_of(ordinary.bars["5m"])
-    found = {
-        name: np.full(len(b.close), np.nan)
-        for name in ("open", "high", "low", "before_high", "before_low", "before_close", "top", "bottom")
-    }
+    names = ("open", "high", "low", "before_high", "before_low", "before_close", "top", "bottom", "early_top", "early_bottom")
+    found = {name: np.full(len(b.close), np.nan) for name in names}
     for number in np.unique(b.session):
         (rows,) = np.nonzero(b.session == number)
         before = np.flatnonzero(b.session < number)
         before = before[b.session[before] == b.session[before[-1]]] if len(before) else before
         for t in rows:
             so_far = rows[rows <= t]
-            first_hour = so_far[b.minute[so_far] <= 60]
+            first_hour, half_hour = so_far[b.minute[so_far] <= 60], so_far[b.minute[so_far] <= 30]
             found["open"][t] = b.open[rows[0]]
             found["high"][t], found["low"][t] = b.high[so_far].max(), b.low[so_far].min()
             found["top"][t], found["bottom"][t] = b.high[first_hour].max(), b.low[first_hour].min()
+            found["early_top"][t], found["early_bottom"][t] = b.high[half_hour].max(), b.low[half_hour].min()
             if len(before):
                 found["before_high"][t], found["before_low"][t] = b.high[before].max(), b.low[before].min()
                 found["before_close"][t] = b.close[before[-1]]
     return bars_of(found)
+
+
+def usual(b, x):
+    """Average of the bars that ended at the same minute of the five sessions before; the bar itself where there was none."""
+    out = np.empty(len(x))
+    for t in range(len(x)):
+        same = (b.minute == b.minute[t]) & (b.session < b.session[t]) & (b.session >= b.session[t] - 5)
+        out[t] = x[same].mean() if same.any() else x[t]
+    return out
+
+
+def surprise(b, x):
+    return quotient(x - usual(b, x), x + usual(b, x), 0)
+
+
+def month_angle(b):
+    """By the calendar of Python: the day on which the session closes, in UTC."""
+    closes = [date.fromtimestamp(0) + timedelta(days=int(SESSIONS.closes[int(number)] - 1) // 1440) for number in b.session]
+    return np.array([2 * np.pi * (day.day - 1) / monthrange(day.year, day.month)[1] for day in closes])
 
 
 EXPECTED = {
@@ -47,6 +66,13 @@ EXPECTED = {
     "hour_cos": lambda b, s: np.cos(2 * np.pi * b.minute / 1440),
     "weekday_sin": lambda b, s: np.sin(2 * np.pi * (b.weekday + b.minute / 1440) / 7),
     "weekday_cos": lambda b, s: np.cos(2 * np.pi * (b.weekday + b.minute / 1440) / 7),
+    "hour_minute_sin": lambda b, s: np.sin(2 * np.pi * (b.minute % 60) / 60),
+    "hour_minute_cos": lambda b, s: np.cos(2 * np.pi * (b.minute % 60) / 60),
+    "month_sin": lambda b, s: np.sin(month_angle(b)),
+    "month_cos": lambda b, s: np.cos(month_angle(b)),
+    "session_minutes_to_close": lambda b, s: b.session_length - b.minute,
+    "session_volume_surprise": lambda b, s: surprise(b, b.volume),
+    "session_range_surprise": lambda b, s: surprise(b, b.high - b.low),
     "session_progress": lambda b, s: b.minute / b.session_length,
     "session_minutes_since_open": lambda b, s: b.minute,
     "session_open_distance": lambda b, s: (b.close - s.open) / atr(b),
@@ -58,6 +84,8 @@ EXPECTED = {
     "session_previous_close_distance": lambda b, s: (b.close - s.before_close) / atr(b),
     "session_previous_high_distance": lambda b, s: (b.close - s.before_high) / atr(b),
     "session_previous_low_distance": lambda b, s: (b.close - s.before_low) / atr(b),
+    "session_opening_position_30": lambda b, s: quotient(b.close - s.early_bottom, s.early_top - s.early_bottom, 0.5),
+    "session_opening_distance_30": lambda b, s: (b.close - (s.early_top + s.early_bottom) / 2) / atr(b),
     "session_opening_position_60": lambda b, s: quotient(b.close - s.bottom, s.top - s.bottom, 0.5),
     "session_opening_distance_60": lambda b, s: (b.close - (s.top + s.bottom) / 2) / atr(b),
 }
@@ -85,6 +113,36 @@ def test_a_half_day_ends_at_one_all_the_same(awkward):
     assert len(short) == 1
     assert awkward.column("session_progress")[short] == 1
     assert awkward.column("session_minutes_since_open")[short] == 1155
+
+
+def test_every_day_of_four_hundred_years_has_its_day_of_the_month():
+    days = np.arange(-1000, 146_097)
+    closes = 1440.0 * (days + 1)
+    columns = {"end": closes, "minute": np.full(len(days), 1380.0), "session_length": np.full(len(days), 1380.0)}
+    found = np.arctan2(read("month_sin", **columns), read("month_cos", **columns)) % (2 * np.pi)
+    dates = [date(1970, 1, 1) + timedelta(days=int(day)) for day in days]
+    expected = np.array([(day.day - 1) / monthrange(day.year, day.month)[1] for day in dates])
+    np.testing.assert_allclose(found / (2 * np.pi), expected, atol=1e-12)
+
+
+def test_a_session_that_opens_on_the_last_evening_of_a_month_belongs_to_the_next():
+    """31 October 2024, 22:05 UTC: the session of 1 November has begun, and it has 23 hours."""
+    end = datetime(2024, 10, 31, 22, 5, tzinfo=UTC).timestamp() / 60
+    assert read("month_cos", end=[end], minute=[5.0], session_length=[1380.0])[0] == 1
+    assert read("month_cos", end=[end - 1440], minute=[5.0], session_length=[1380.0])[0] == pytest.approx(math.cos(2 * math.pi * 30 / 31))
+
+
+def test_what_is_usual_at_a_time_is_the_average_of_five_sessions_there_and_older_ones_do_not_count():
+    """Volumes 1, 2, 4, 8, 16, 32 and 64 in seven sessions at one minute; at another there are none."""
+    columns = {"volume": 2.0 ** np.arange(7), "session": np.arange(7.0), "minute": np.full(7, 30.0), "close": np.full(7, 5.0)}
+    found = read("session_volume_surprise", **columns)
+    assert found[0] == 0
+    assert found[1] == (2 - 1) / (2 + 1)
+    assert found[6] == pytest.approx((64 - 62 / 5) / (64 + 62 / 5))
+    columns["minute"][6] = 35.0
+    assert read("session_volume_surprise", **columns)[6] == 0
+    columns["minute"][6], columns["session"][6] = 30.0, 11.0
+    assert read("session_volume_surprise", **columns)[6] == 0  # the last of them is six sessions ago
 
 
 def test_saturday_is_not_monday():

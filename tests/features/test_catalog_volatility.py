@@ -54,10 +54,11 @@ EXPECTED = {
     "atr_to_close_14": lambda b: atr(b, 14) / b.close,
     "atr_to_close_28": lambda b: atr(b, 28) / b.close,
     "atr_ratio_7_28": lambda b: atr(b, 7) / atr(b, 28),
-    "bollinger_position_20": lambda b: 0.5 + zscore(b.close, 20) / 4,
-    "bollinger_width_20": lambda b: 4 * deviation(b.close, 20) / average(b.close, 20),
+    **{f"bollinger_position_{n}": lambda b, n=n: 0.5 + zscore(b.close, n) / 4 for n in (20, 50)},
+    **{f"bollinger_width_{n}": lambda b, n=n: 4 * deviation(b.close, n) / average(b.close, n) for n in (20, 50)},
     "bollinger_squeeze_20": lambda b: 2 * deviation(b.close, 20) / (1.5 * atr(b, 20)),
     "keltner_position_20": lambda b: (b.close - (exponential(b.close, 20) - 2 * atr(b, 10))) / (4 * atr(b, 10)),
+    "keltner_width_20": lambda b: 4 * atr(b, 10) / exponential(b.close, 20),
     "donchian_width_20": lambda b: (highest(b.high, 20) - lowest(b.low, 20)) / atr(b),
     "realized_volatility_12": lambda b: realized(b, 12),
     "realized_volatility_48": lambda b: realized(b, 48),
@@ -69,8 +70,8 @@ EXPECTED = {
     "yang_zhang_20": lambda b: yang_zhang(b, 20),
     "range_zscore_50": lambda b: zscore((b.high - b.low) / b.close, 50),
     "volatility_of_volatility_50": lambda b: deviation(np.abs(log_return(b)), 50) / average(np.abs(log_return(b)), 50),
-    "return_skew_100": lambda b: over_windows(lambda w: stats.skew(w, axis=1), log_return(b), 100),
-    "return_kurtosis_100": lambda b: over_windows(lambda w: stats.kurtosis(w, axis=1), log_return(b), 100),
+    **{f"return_skew_{n}": lambda b, n=n: over_windows(lambda w: stats.skew(w, axis=1), log_return(b), n) for n in (50, 100)},
+    **{f"return_kurtosis_{n}": lambda b, n=n: over_windows(lambda w: stats.kurtosis(w, axis=1), log_return(b), n) for n in (50, 100)},
     "downside_share_48": lambda b: share(np.minimum(log_return(b), 0) ** 2, log_return(b) ** 2, 48, 0.5),
     "jump_share_48": lambda b: jumps(b, 48),
 }
@@ -82,10 +83,17 @@ def test_a_volatility_feature_is_its_formula(name, ordinary):
     agree(ordinary, name, EXPECTED[name](bars_of(ordinary.bars["5m"])), tolerance=1e-8)
 
 
-def test_the_bollinger_bands_are_those_of_talib(ordinary):
-    position, width = bands(bars_of(ordinary.bars["5m"]), 20)
-    agree(ordinary, "bollinger_position_20", position, tolerance=1e-6)  # TA-Lib subtracts large squares
-    agree(ordinary, "bollinger_width_20", width, tolerance=1e-6)
+@pytest.mark.parametrize("n", [20, 50])
+def test_the_bollinger_bands_are_those_of_talib(n, ordinary):
+    position, width = bands(bars_of(ordinary.bars["5m"]), n)
+    agree(ordinary, f"bollinger_position_{n}", position, tolerance=1e-6)  # TA-Lib subtracts large squares
+    agree(ordinary, f"bollinger_width_{n}", width, tolerance=1e-6)
+
+
+def test_the_keltner_channel_is_as_high_as_that_of_talib(ordinary):
+    b = bars_of(ordinary.bars["5m"])
+    upper, _, lower = talib.KC(b.high, b.low, b.close, timeperiod=20, atrperiod=10, nbdev=2.0)
+    agree(ordinary, "keltner_width_20", (upper - lower) / talib.EMA(b.close, timeperiod=20))  # TA-Lib's lies about typical prices
 
 
 BAR = {"open": 100.0, "high": 104.0, "low": 98.0, "close": 103.0}

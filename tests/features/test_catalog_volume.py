@@ -54,7 +54,7 @@ def profile(b, n=60, bins=24):
     for t in range(n - 1, len(b.close)):
         window, weights = prices[t - n + 1 : t + 1], volumes[t - n + 1 : t + 1]
         width = (window.max() - window.min()) / bins
-        bin_of = np.minimum(np.floor((window - window.min()) / width), bins - 1).astype(int)
+        bin_of = np.minimum(np.floor((window - window.min()) / width + 1e-9), bins - 1).astype(int)
         held, edges = np.bincount(bin_of, weights, minlength=bins), window.min() + width * np.arange(bins + 1)
         first = last = int(np.argmax(held))
         while held[first : last + 1].sum() < 0.7 * held.sum():
@@ -88,8 +88,8 @@ EXPECTED = {
     "force_index_13": lambda b: share(change(b.close) * b.volume, b.volume, 13) / atr(b),
     "volume_range_correlation_30": lambda b: correlation(b.high - b.low, b.volume, 30),
     "volume_return_correlation_30": lambda b: correlation(change(b.close), b.volume, 30),
-    "volume_profile_control_distance_60_24": lambda b: (b.close - profile(b)[0]) / atr(b),
-    "volume_profile_position_60_24": lambda b: position(b.close, profile(b)[1], profile(b)[2]),
+    **{f"volume_profile_control_distance_{n}_24": lambda b, n=n: (b.close - profile(b, n)[0]) / atr(b) for n in (60, 240)},
+    **{f"volume_profile_position_{n}_24": lambda b, n=n: position(b.close, profile(b, n)[1], profile(b, n)[2]) for n in (60, 240)},
     "volume_profile_width_60_24": lambda b: (profile(b)[2] - profile(b)[1]) / atr(b),
 }
 
@@ -146,3 +146,10 @@ def test_the_point_of_control_is_where_most_was_traded():
     control, lowest, highest = (read_expression(getattr(found, name), **columns)[-1] for name in found.outputs)
     assert control == pytest.approx(3.5 * 0.9)  # the fourth bin's middle
     assert (lowest, highest) == (0.0, pytest.approx(6 * 0.9))  # downwards first, then up
+
+
+def test_prices_on_the_edges_of_bins_lie_in_the_same_ones_in_every_currency():
+    random = np.random.default_rng(12)
+    closes, lots = 4000 + 0.25 * np.cumsum(random.integers(-3, 4, 3000)), random.integers(1, 99, 3000)
+    one, other = (read("volume_profile_position_60_24", close=closes * factor, volume=lots)[60:] for factor in (1.0, 1.37))
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)

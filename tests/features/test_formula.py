@@ -11,19 +11,20 @@ from barsmith import features as language
 from barsmith.features import Expr, absolute, catalogue, close, high, lag, log, low, maximum, on, ta, volume
 from barsmith.features.formula import formula
 from barsmith.features.kernels import StepKernel, mean
+from barsmith.features.learned import Learner
 from barsmith.features.scale import ratio
 
 FEATURES = catalogue()
 
 
 def names() -> dict[str, Any]:
-    """What a user's file can write, and every kernel of the catalogue by its name."""
+    """What a user's file can write, and every kernel and learner of the catalogue by its name."""
     kernels = {
         value.name: value
         for name, module in list(sys.modules.items())
         if name.startswith("barsmith.features")
         for value in vars(module).values()
-        if isinstance(value, StepKernel)
+        if isinstance(value, StepKernel | Learner)
     }
     return {name: getattr(language, name) for name in language.__all__} | kernels | {"ratio": ratio}
 

@@ -97,8 +97,8 @@ def test_an_error_in_the_middle_of_a_minute_leaves_the_session_as_it_was(bundle,
         if i == 222:
             whole = session.features.update
 
-            def broken(time, bar, whole=whole):
-                whole(time, bar)  # half done, and then
+            def broken(time, bar, *more, whole=whole):
+                whole(time, bar, *more)  # half done, and then
                 raise DataError("features/function-failed", expected="a number", came="none", do="mend it")
 
             session.features.update = broken

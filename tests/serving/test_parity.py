@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from live_feed import with_holes
 
-from barsmith.features.live import Live
+from barsmith.features.live import Finished, Live
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.parity import parity, same_bits
 from barsmith.serving.scoring import Scorer, Signal
@@ -56,18 +56,19 @@ def one_bit_off(value: float) -> float:
     return float(np.nextafter(value, np.inf))
 
 
-def at_bar(number: int, change: Callable[[Live], object]) -> Callable[..., Any]:
-    """`Live.close_bar` that does something more when it closes that base bar."""
-    real, seen = Live.close_bar, [0]
+def at_bar(number: int, change: Callable[[Finished], object]) -> Callable[..., Any]:
+    """`Live.advance` that does something more to that base bar of all it finishes."""
+    real, seen = Live.advance, [0]
 
-    def close_bar(self: Live, timeframe: str, fields: list[float]) -> None:
-        real(self, timeframe, fields)
-        if timeframe == self.plan.base:
+    def advance(self: Live, now: int) -> list[Finished]:
+        finished = real(self, now)
+        for each in finished:
             seen[0] += 1
             if seen[0] == number:
-                change(self)
+                change(each)
+        return finished
 
-    return close_bar
+    return advance
 
 
 @pytest.mark.parametrize("feature", [0, 7, 25])
@@ -76,11 +77,10 @@ def test_one_bit_of_one_feature_of_one_bar_is_found(
 ) -> None:
     before = _bars_lived_at_the_start(bundle)
 
-    def nudge(live: Live) -> None:
-        place = live.outputs[feature]
-        live.values[place] = one_bit_off(live.values[place])
+    def nudge(finished: Finished) -> None:
+        finished.features[feature] = one_bit_off(finished.features[feature])
 
-    monkeypatch.setattr(Live, "close_bar", at_bar(before + PLANTED, nudge))
+    monkeypatch.setattr(Live, "advance", at_bar(before + PLANTED, nudge))
     found = parity(bundle, bars)
     assert found.mismatches >= 1
     assert found.first_mismatch is not None
@@ -93,14 +93,15 @@ def test_one_bit_of_one_feature_of_one_bar_is_found(
 def _bars_lived_at_the_start(bundle: Bundle) -> int:
     """Base bars that a session closes while it comes to stand where the history ends."""
     closed = [0]
-    real = Live.close_bar
+    real = Live.advance
 
-    def count(self: Live, timeframe: str, fields: list[float]) -> None:
-        closed[0] += timeframe == self.plan.base
-        real(self, timeframe, fields)
+    def count(self: Live, now: int) -> list[Finished]:
+        finished = real(self, now)
+        closed[0] += len(finished)
+        return finished
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Live, "close_bar", count)
+        patch.setattr(Live, "advance", count)
         bundle.live()
     return closed[0]
 

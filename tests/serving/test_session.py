@@ -289,11 +289,10 @@ def test_an_exception_in_the_middle_of_a_bar_leaves_the_state_as_it_was(
 
 def _break_a_step(session: LiveSession, patch: pytest.MonkeyPatch) -> None:
     program = session.features.programs["5m"]
-    calls = list(program.calls)
+    number, (functions, records, calls) = next(each for each in enumerate(program.turns) if each[1][2])
     middle = len(calls) // 2
-    node, _, inputs = calls[middle]
-    calls[middle] = (node, broken, inputs)
-    patch.setitem(session.features.programs, "5m", type(program)(program.loads, calls))
+    changed = [*calls[:middle], (broken, *calls[middle][1:]), *calls[middle + 1 :]]
+    patch.setattr(program, "turns", [*program.turns[:number], (functions, records, changed), *program.turns[number + 1 :]])
 
 
 def test_a_session_answers_only_for_what_it_was_asked(bundle: Bundle, fresh: pl.DataFrame) -> None:

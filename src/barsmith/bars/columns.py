@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from barsmith.bars.minutes import FIELDS
@@ -59,26 +59,29 @@ def is_known(name: str) -> bool:
     return text in ("date", "time") or any(text in aliases for aliases in ALIASES.values())
 
 
-def assign(names: Sequence[str], where: str) -> Columns:
+def assign(
+    names: Sequence[str], where: str, aliases: Mapping[str, tuple[str, ...]] = ALIASES, required: tuple[str, ...] = REQUIRED
+) -> Columns:
     """The column of each thing that is read.
 
+    aliases: the headers by which each is known. required: what must be there besides the stamps.
     Raises DataError `bars/duplicate-column`, `bars/no-timestamp`, `bars/missing-column`.
     """
     texts = [plain(name) for name in names]
     _refuse_duplicates(texts, names, where)
     place = {text: position for position, text in reversed(list(enumerate(texts)))}
     positions = _stamps(place)
-    for column, aliases in ALIASES.items():
-        found = next((place[alias] for alias in aliases if alias in place), None)
+    for column, known in aliases.items():
+        found = next((place[alias] for alias in known if alias in place), None)
         if found is not None and column != "datetime":
             positions[column] = found
-    missing = [column for column in REQUIRED if column not in positions]
+    missing = [column for column in required if column not in positions]
     has_stamp = "datetime" in positions or "date" in positions
     if missing or not has_stamp:
         present = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
         raise DataError(
             "bars/missing-column" if has_stamp else "bars/no-timestamp",
-            expected=f"columns datetime, {', '.join(REQUIRED)} or known aliases of them",
+            expected=f"columns datetime, {', '.join(required)} or known aliases of them",
             came=f"{present}, without {', '.join(missing if has_stamp else ['datetime', *missing])}",
             do="name the columns so",
             where=where,

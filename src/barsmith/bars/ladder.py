@@ -124,18 +124,18 @@ def rung_columns(rung: Rung, sessions: Sessions) -> dict[str, np.ndarray]:
     """What features can read of each bar, all (m,) float64.
 
     open high low close volume; session: its number; minute: from the session's open to the bar's end; session_length: minutes;
-    weekday: of the trade date, 0 for Monday; datetime: the bar's open in minutes since 1970 UTC. `bar_columns` is one bar of it.
+    weekday: of the trade date, 0 for Monday; datetime, end: the bar's open and end in minutes since 1970 UTC. `bar_columns` is one bar of it.
     """
     opens, closes, trade_date = (column[rung.session] for column in (sessions.opens, sessions.closes, sessions.trade_date))
     columns = {name: np.ascontiguousarray(rung.bars[:, i]) for i, name in enumerate(FIELDS)}
-    calendar = (rung.session, rung.end - opens, closes - opens, (trade_date + 3) % 7, rung.start)
+    calendar = (rung.session, rung.end - opens, closes - opens, (trade_date + 3) % 7, rung.start, rung.end)
     return columns | {name: column.astype(np.float64) for name, column in zip(CALENDAR_COLUMNS, calendar, strict=True)}
 
 
-CALENDAR_COLUMNS = ("session", "minute", "session_length", "weekday", "datetime")
+CALENDAR_COLUMNS = ("session", "minute", "session_length", "weekday", "datetime", "end")
 
 
-def bar_columns(sessions: Sessions, number: int, start: int, end: int) -> tuple[float, float, float, float, float]:
-    """session, minute, session_length, weekday, datetime of one bar: the live twin of `rung_columns`, whole numbers and so exact."""
+def bar_columns(sessions: Sessions, number: int, start: int, end: int) -> tuple[float, float, float, float, float, float]:
+    """session, minute, session_length, weekday, datetime, end of one bar: the live twin of `rung_columns`, whole numbers and so exact."""
     opened, closed, trade_date = sessions.span(number)
-    return float(number), float(end - opened), float(closed - opened), float((trade_date + 3) % 7), float(start)
+    return float(number), float(end - opened), float(closed - opened), float((trade_date + 3) % 7), float(start), float(end)

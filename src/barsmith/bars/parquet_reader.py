@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -29,10 +30,10 @@ BROKEN = (
 )
 
 
-def read_parquet(data: bytes, where: str) -> tuple[Columns, pl.DataFrame, bool]:
+def read_parquet(data: bytes, where: str, choose: Callable[[list[str], str], Columns] = assign) -> tuple[Columns, pl.DataFrame, bool]:
     """The columns that are read, in their own types under barsmith's names, and whether its pages have checksums.
 
-    Raises DataError `bars/checksum`, `bars/corrupt-file`, `bars/too-large`, `bars/no-rows`, and what `assign` raises.
+    choose: which columns these are. Raises DataError `bars/checksum`, `bars/corrupt-file`, `bars/too-large`, `bars/no-rows`, and what it raises.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
@@ -40,7 +41,7 @@ def read_parquet(data: bytes, where: str) -> tuple[Columns, pl.DataFrame, bool]:
         rows = meta.num_rows
     except BROKEN as error:
         raise _broken(error, where) from error
-    columns = assign(names, where)
+    columns = choose(names, where)
     if rows == 0:
         raise DataError("bars/no-rows", expected="bars", came="a Parquet file without rows", do="check the export", where=where)
     if rows > MAX_ROWS:

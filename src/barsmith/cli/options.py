@@ -34,12 +34,12 @@ def existing_folder(folder: Path) -> Path:
     )
 
 
-def day(text: str | None) -> date | None:
+def day(text: str | None, option: str = "--start") -> date | None:
     """YYYY-MM-DD, else UsageError `cli/date`."""
     try:
         return date.fromisoformat(text) if text is not None else None
     except ValueError:
-        raise UsageError("cli/date", expected="a date as 2025-03-31", came=ascii(text)[:60], do="correct --start") from None
+        raise UsageError("cli/date", expected="a date as 2025-03-31", came=ascii(text)[:60], do=f"correct {option}") from None
 
 
 Workspace = Annotated[

@@ -9,8 +9,8 @@ import typer
 
 from barsmith.cli.bars_file import bars_for, load_bundle, warnings_of
 from barsmith.cli.options import BarsFile, BundleFolder, Force, Modules, OnBadRows, Repair, Timestamps, Timezone, Workspace
+from barsmith.cli.output_file import refuse_output
 from barsmith.cli.printing import Report
-from barsmith.errors import UsageError
 
 MADE_BY = "barsmith predict"
 
@@ -30,7 +30,7 @@ def predict(
     """Signals for a file of raw bars: one row for each finished base bar."""
     from barsmith.artifacts import write_parquet
 
-    refuse_output(out, bars, workspace, force)
+    refuse_output(out, "predict", (".parquet", ".pq"), workspace, force=force, is_ours=is_ours, bars=bars)
     loaded = load_bundle(bundle, workspace, modules)
     raw = bars_for(loaded, bars, timezone=timezone, timestamps=timestamps, on_bad_rows=on_bad_rows, repair=repair)
     signals = loaded.predict(raw.frame)
@@ -50,26 +50,6 @@ def predict(
             f"written to {out}",
         ],
     )
-
-
-def refuse_output(out: Path, bars: Path, workspace: Path, force: bool) -> None:
-    """Only an earlier output of this command is replaced unasked; raw bars never."""
-    where = ascii(str(out))
-    if out.suffix.lower() not in (".parquet", ".pq"):
-        raise UsageError(
-            "cli/format", expected="a .parquet file to write", came=ascii(out.name)[:80], do="name it signals.parquet", where="--out"
-        )
-    if out.is_dir():
-        raise UsageError("cli/path", expected="a file to write", came="a folder", do="name a file in it", where=where)
-    if out.exists() and bars.exists() and out.samefile(bars):
-        raise UsageError("config/path", expected="another file than the bars", came="the bars", do="choose another --out", where=where)
-    if out.resolve().is_relative_to((workspace / "data" / "raw").resolve()):
-        raise UsageError(
-            "config/path", expected="a place outside data/raw", came="one among raw bars", do="choose another --out", where=where
-        )
-    if (out.exists() or out.is_symlink()) and not force and not is_ours(out):
-        expected, do = "a free name, or an earlier output of predict", "choose another --out, or pass --force"
-        raise UsageError("cli/exists", expected=expected, came="another file", do=do, where=where)
 
 
 def is_ours(out: Path) -> bool:

@@ -6,6 +6,7 @@ from barsmith.features.graph import (
     close,
     cos,
     datetime_,
+    end_,
     high,
     lag,
     log,
@@ -26,12 +27,13 @@ from barsmith.features.graph import (
 )
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import average, kernel, mean, push, zscore
+from barsmith.features.learned import learner
 from barsmith.features.plain import Bars
 from barsmith.features.registry import Feature, catalogue, feature
 from barsmith.features.scale import ratio
 
 __all__ = [
-    "Bars", "Expr", "Feature", "absolute", "average", "catalogue", "close", "cos", "datetime_", "feature", "high", "kernel", "lag", "log",
+    "Bars", "Expr", "Feature", "absolute", "average", "catalogue", "close", "cos", "datetime_", "end_", "feature", "high", "kernel", "lag", "learner", "log",
     "low", "maximum", "mean", "minimum", "minute", "on", "open_", "push", "ratio", "session", "session_length", "sign", "sin", "sqrt",
     "ta", "tanh", "volume", "weekday", "zscore",
 ]  # fmt: skip

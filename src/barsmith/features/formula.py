@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from barsmith.features.graph import Column, Constant, Expr, Field, Lag, On, Pointwise, Several
 from barsmith.features.indicators import Talib
@@ -10,10 +12,18 @@ from barsmith.features.kernels import Kernel
 from barsmith.features.plain import PlainFunction
 from barsmith.features.scale import Ratio
 
+
+@runtime_checkable
+class Written(Protocol):
+    """A node that writes itself, given its inputs' texts."""
+
+    def written(self, inputs: Sequence[str]) -> str: ...
+
+
 #: Symbol and precedence of what Python writes between its operands.
 BETWEEN = {"add": ("+", 1), "subtract": ("-", 1), "multiply": ("*", 2), "divide": ("/", 2)}
 NEGATIVE, WHOLE = 3, 4
-SPELLED = {"open": "open_", "datetime": "datetime_"}  # names that Python or a module has taken
+SPELLED = {"open": "open_", "datetime": "datetime_", "end": "end_"}  # names that Python or a module has taken
 
 
 def formula(e: Expr) -> str:
@@ -67,6 +77,8 @@ def call(e: Expr) -> str:
         return f"ta.{e.name}({', '.join([*inputs, *(f'{key}={number(value)}' for key, value in e.params)])})"
     if isinstance(e, Kernel):
         return f"{e.definition.name}({', '.join([*inputs, *named_params(e)])})"
+    if isinstance(e, Written):
+        return e.written(inputs)
     raise TypeError(f"no text for a {type(e).__name__}")
 
 

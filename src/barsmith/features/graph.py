@@ -7,7 +7,6 @@ Batch keeps the column, live keeps the step; there is no second definition of an
 from __future__ import annotations
 
 import operator
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from barsmith.errors import UsageError
+from barsmith.features.pointwise import BEFORE, POINTWISE
+from barsmith.features.steps import Running
 
 NAN = float("nan")
 Step = Callable[..., Any]
 
 #: What a bar offers to an expression, in the order in which ladder and live buckets hand it over.
-BAR_FIELDS = ("open", "high", "low", "close", "volume", "session", "minute", "session_length", "weekday", "datetime")
+BAR_FIELDS = ("open", "high", "low", "close", "volume", "session", "minute", "session_length", "weekday", "datetime", "end")
 
 
 class Expr:
@@ -107,24 +108,9 @@ class Constant(Expr):
         return self.value.hex()
 
 
-def divide(a: float, b: float) -> float:
-    return a / b if b else float(np.divide(a, b))
-
-
-#: Python's own operators, where IEEE 754 defines the result to the last bit. Never `math`, never `**`.
-EXACT: dict[str, Step] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": divide,
-    "negative": operator.neg,
-    "absolute": abs,
-}
-
-
 @dataclass(frozen=True)
 class Pointwise(Expr):
-    """A NumPy ufunc in both readings: its scalar and its array loop give the same bits."""
+    """Maths of one bar's values, by its name in `POINTWISE`."""
 
     name: str
     inputs: tuple[Expr, ...]
@@ -133,10 +119,8 @@ class Pointwise(Expr):
         return self.name
 
     def read(self, *history: Any) -> tuple[Any, Step]:
-        function = getattr(np, self.name)
-        with np.errstate(all="ignore"):
-            column = function(*history)
-        return column, EXACT.get(self.name) or (lambda *x: float(function(*x)))
+        running = Running(POINTWISE[self.name], np.empty(0))
+        return running.over(*history), running
 
 
 @dataclass(frozen=True)
@@ -154,17 +138,10 @@ class Lag(Expr):
         return f"lag {self.bars}"
 
     def read(self, *history: Any) -> tuple[Any, Step]:
-        (x,) = history
-        column = np.full(len(x), NAN)
-        column[self.bars :] = x[: len(x) - self.bars] if self.bars < len(x) else []
-        past = deque([NAN] * self.bars + x[-self.bars :].tolist(), maxlen=self.bars)
-
-        def step(value: float) -> float:
-            before = past[0]
-            past.append(value)
-            return before
-
-        return column, step
+        state = np.full(self.bars + 1, NAN)
+        state[-1] = 0.0
+        running = Running(BEFORE, state)
+        return running.over(*history), running
 
 
 class Several(Expr):
@@ -256,7 +233,7 @@ def minimum(a: Operand, b: Operand) -> Expr:
     return Pointwise("minimum", (expr(a), expr(b)))
 
 
-open_, high, low, close, volume, session, minute, session_length, weekday, datetime_ = map(Column, BAR_FIELDS)
+open_, high, low, close, volume, session, minute, session_length, weekday, datetime_, end_ = map(Column, BAR_FIELDS)
 
 
 def final(column: Any) -> Any:

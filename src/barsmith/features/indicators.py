@@ -43,6 +43,11 @@ def described(name: str) -> Any:
         ) from error
 
 
+@cache
+def output_names(name: str) -> tuple[str, ...]:
+    return tuple(described(name).output_names)
+
+
 @dataclass(frozen=True)
 class Talib(Several):
     """A TA-Lib function. An input that is not finite is held at its last finite value, in both readings:
@@ -54,7 +59,7 @@ class Talib(Several):
 
     @property
     def outputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        return tuple(described(self.name).output_names)
+        return output_names(self.name)
 
     @property
     def settling_bars(self) -> int:
@@ -69,18 +74,18 @@ class Talib(Several):
 
     def read(self, *history: Any) -> tuple[Any, Step]:
         size, width = len(history[0]), len(self.outputs)
-        history = tuple(held(x) for x in history)
-        start = max(int(np.argmax(x == x)) if (x == x).any() else size for x in history)
-        columns = np.full((width, size), NAN)
+        is_raw = [isinstance(i, Column) for i in self.inputs]  # raw bars are finite: they were checked at the door
+        history = tuple(x if raw else held(x) for x, raw in zip(history, is_raw, strict=True))
+        start = max(leading_gap(x) for x in history)
         try:
             opened = getattr(stream, self.name).open_and_fill(*(x[start:] for x in history), **dict(self.params))
         except talib.InsufficientHistory:
-            return outputs_of(columns), self.opening(list(zip(*(x[start:] for x in history), strict=True)), [final(x) for x in history])
+            rows = list(zip(*(x[start:] for x in history), strict=True))
+            return outputs_of(np.full((width, size), NAN)), self.opening(rows, [final(x) for x in history])
         handle, filled = opened
-        first = handle.out_range.begidx
-        for column, values in zip(columns, filled if width > 1 else (filled,), strict=True):
-            column[start + first :] = values[first:]
-        if all(isinstance(i, Column) for i in self.inputs):  # raw bars are finite: they were checked at the door
+        first = start + handle.out_range.begidx
+        columns = [column_of(values, start, first) for values in (filled if width > 1 else (filled,))]
+        if all(is_raw):
             return outputs_of(columns), handle.update
         return outputs_of(columns), holding(handle.update, [final(x) for x in history])
 
@@ -107,6 +112,13 @@ class Talib(Several):
         return step
 
 
+def column_of(values: np.ndarray, start: int, first: int) -> np.ndarray:
+    """What TA-Lib returned for the bars from `start` on, float64; NaN before the first one that it could answer for."""
+    column = values if not start and values.dtype == np.float64 else np.concatenate([np.full(start, NAN), values])
+    column[:first] = NAN
+    return column
+
+
 def held(x: np.ndarray) -> np.ndarray:
     """Forward fill of what is not finite; leading gaps are NaN."""
     bad = ~np.isfinite(x)
@@ -114,6 +126,13 @@ def held(x: np.ndarray) -> np.ndarray:
         return x
     last = np.maximum.accumulate(np.where(bad, -1, np.arange(len(x))))
     return np.where(last < 0, NAN, x[last])
+
+
+def leading_gap(x: np.ndarray) -> int:
+    """How many values are NaN before the first that is a number, in a column without gaps after it."""
+    if not len(x) or x[0] == x[0]:
+        return 0
+    return len(x) if x[-1] != x[-1] else int(np.argmax(x == x))
 
 
 def holding(update: Step, last: list[float]) -> Step:

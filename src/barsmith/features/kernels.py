@@ -13,8 +13,8 @@ from barsmith.compiled import njit
 from barsmith.config import shown
 from barsmith.errors import UsageError
 from barsmith.features.graph import NAN, Expr, Operand, Several, Step, expr
-from barsmith.features.indicators import outputs_of
 from barsmith.features.plain import source_hash
+from barsmith.features.steps import CompiledStep, Running
 
 #: Numbers that a kernel may remember.
 LARGEST_STATE = 10_000_000
@@ -44,16 +44,13 @@ class Kernel(Several):
         return f"kernel {self.definition.name} {self.definition.source_hash} {[p.hex() for p in self.params]}"
 
     def read(self, *history: Any) -> tuple[Any, Step]:
-        definition, params = self.definition, self.params
-        state = np.full(int(definition.size(*params)), NAN)
-        columns = np.empty((len(self.outputs), len(history[0])))
-        definition.loop(state, params, columns, *map(np.ascontiguousarray, history))
-        step = definition.step
-        return outputs_of(columns), lambda *x: step(state, params, *x)
+        state = np.full(int(self.definition.size(*self.params)), NAN)
+        running = Running(self.definition.compiled, state, self.params)
+        return running.over(*history), running
 
 
 class StepKernel:
-    """`step(state, params, *x)` compiled, and the loop over it compiled: equal because it is the same function."""
+    """`step(state, params, *x)` and what a node must know of it."""
 
     def __init__(
         self, step: Callable[..., Any], size: Callable[..., int], settling: Callable[..., int], sessions: int, outputs: Sequence[str]
@@ -62,15 +59,7 @@ class StepKernel:
         is_shipped = step.__module__.startswith("barsmith.")  # a user's module has no name that another process could import
         self.source_hash = source_hash(step, with_file=not is_shipped)
         self.__doc__ = step.__doc__
-        self.step = njit(step, cache=is_shipped)
-        inputs = step.__code__.co_varnames[2 : step.__code__.co_argcount]
-        targets = ", ".join(f"columns[{j}, i]" for j in range(len(self.outputs)))
-        source = f"""def loop_{self.name}(state, params, columns, {", ".join(inputs)}):
-            for i in range(columns.shape[1]):
-                {targets} = step(state, params, {", ".join(x + "[i]" for x in inputs)})"""
-        scope: dict[str, Any] = {"step": self.step, "__name__": step.__module__}  # Numba's cache needs a module and a file
-        exec(compile(source, step.__code__.co_filename, "exec"), scope)  # noqa: S102 the source is the lines above
-        self.loop = njit(scope[f"loop_{self.name}"], cache=is_shipped)
+        self.compiled = CompiledStep(step, len(self.outputs), is_cached=is_shipped)
 
     def __call__(self, *inputs: Operand, **params: float | Sequence[float]) -> Kernel:
         """A node of this kernel. params: in the order in which `size` names them. Raises UsageError `config/out-of-range`."""
@@ -102,7 +91,7 @@ def kernel(
     return lambda step: StepKernel(step, size, settling, sessions, outputs)
 
 
-@njit(inline="always")
+@njit
 def push(window: np.ndarray, x: float) -> None:
     """Oldest first: a window is summed in the order of time, from scratch, so its bits do not depend on where history began."""
     for i in range(len(window) - 1):
@@ -110,7 +99,7 @@ def push(window: np.ndarray, x: float) -> None:
     window[-1] = x
 
 
-@njit(inline="always")
+@njit
 def average(window: np.ndarray) -> float:
     total = 0.0
     for x in window:

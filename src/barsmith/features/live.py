@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from barsmith.bars.clocks import LiveClock
 from barsmith.bars.ladder import bar_columns
 from barsmith.bars.minutes import Minutes, moment
 from barsmith.config import TIMEFRAMES
 from barsmith.errors import DataError
-from barsmith.features.graph import BAR_FIELDS, Column, On, Step
+from barsmith.features.graph import BAR_FIELDS, Column
 from barsmith.features.plan import Plan
+from barsmith.features.program import Cells, Program
 
 NEVER = 1 << 60
+SESSION = BAR_FIELDS.index("session")
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,6 @@ class Finished:
     end: int
     features: list[float]
     settled: bool
-
-
-@dataclass(frozen=True)
-class Program:
-    """What happens when a bar of one timeframe closes: the bar's fields to load, then the steps to call, inputs first."""
-
-    loads: list[tuple[int, int]]
-    calls: list[tuple[int, Step, tuple[int, ...]]]
 
 
 class Live:
@@ -49,22 +44,24 @@ class Live:
         today = self.last_session_start(minutes)
         now = int(minutes.time[today]) if today < len(minutes) else 0  # today's first minute has closed every bar before it
         before = plan.read(minutes[:today], now, keep=False, origin=int(minutes.time[0]) if len(minutes) else None)
-        self.values, self.ready, self.waiting = before.values, before.ready, before.waiting
-        # An On is its input's slot: the value as last closed.
-        self.slot = [node.inputs[0] if isinstance(node.expr, On) else j for j, node in enumerate(plan.nodes)]
-        self.outputs = [self.slot[j] for j in plan.outputs]
-        self.programs = {t: self.program(t, before.steps) for t in plan.timeframes}
+        self.ready, self.waiting = before.ready, before.waiting
+        self.ticking = LiveClock(plan.clock, plan.sessions, minutes[:today]) if plan.clock else None
+        self.last_session = -1.0  # of the base bar finished last; today's first one is of another
+        self.cells = Cells(plan, before.values)
+        self.outputs = np.array([self.cells.places[j][0] for j in plan.outputs], np.int64)
+        self.programs = {t: Program(plan, t, before.steps, self.cells) for t in plan.timeframes}
         self.is_settled = all(self.ready[j] for j in plan.outputs)
         self.has_begun = len(minutes) > 0
-        for time, bar in zip(minutes.time[today:].tolist(), minutes[today:].adjusted().tolist(), strict=True):
-            self.update(time, bar)
+        rest = minutes[today:]
+        for time, bar, price in zip(rest.time.tolist(), rest.adjusted().tolist(), rest.bars[:, 3].tolist(), strict=True):
+            self.update(time, bar, price)
 
     def begin(self, time: int) -> None:
         """History begins with this minute: a bar that it falls into the middle of is not whole and settles nothing."""
         self.has_begun = True
         for j, node in enumerate(self.plan.nodes):
-            if isinstance(node.expr, Column):
-                self.waiting[j] = int(not self.plan.begins_a_bar(time, node.timeframe))
+            if isinstance(node.expr, Column) and not self.plan.is_of_clock(node):
+                self.waiting[j] = (0, int(not self.plan.begins_a_bar(time, node.timeframe)))
 
     def last_session_start(self, minutes: Minutes) -> int:
         if not len(minutes):
@@ -72,15 +69,10 @@ class Live:
         number = self.sessions.number(int(minutes.time[-1]))
         return int(np.searchsorted(minutes.time, self.sessions.span(number)[0]))
 
-    def program(self, timeframe: str, steps: list[Step | None]) -> Program:
-        mine = [(j, node) for j, node in enumerate(self.plan.nodes) if node.timeframe == timeframe]
-        loads = [(j, BAR_FIELDS.index(node.expr.name)) for j, node in mine if isinstance(node.expr, Column)]
-        calls = [(j, step, tuple(self.slot[i] for i in node.inputs)) for j, node in mine if (step := steps[j]) is not None]
-        return Program(loads, calls)
-
-    def update(self, time: int, bar: list[float]) -> list[Finished]:
+    def update(self, time: int, bar: list[float], price: float | None = None) -> list[Finished]:
         """One minute: its open time, and open high low close volume at adjusted prices. Returns the base bars it finished.
 
+        price: the close in the contract's own prices, where the two differ: a dollar clock counts dollars.
         A minute outside the session makes no bar. Raises DataError `stream/late` for a minute before the clock.
         """
         if time < self.clock:
@@ -98,6 +90,7 @@ class Live:
             if not self.has_begun:
                 self.begin(time)
         finished = self.advance(time)
+        ticked = self.ticking is not None and self.ticking.add(time, bar[3] if price is None else price, bar[4])
         for timeframe in self.plan.timeframes:
             bucket = self.buckets.get(timeframe)
             if bucket is None:
@@ -110,13 +103,26 @@ class Live:
                     fields[2] = bar[2]
                 fields[3] = bar[3]
                 fields[4] += bar[4]
+        if ticked:
+            self.end_base(time + 1)
         return finished + self.advance(time + 1)
 
     def open_bucket(self, timeframe: str, time: int, bar: list[float]) -> None:
-        step = TIMEFRAMES[timeframe]
-        start = self.sessions.bar_start(self.session, time, step)
-        end = self.sessions.bar_end(self.session, time, step)
+        if timeframe == self.plan.base and self.ticking is not None:
+            if not self.ticking.has_bars:
+                return
+            start, end = time, self.session_close  # or when the clock says so
+        else:
+            step = TIMEFRAMES[timeframe]
+            start = self.sessions.bar_start(self.session, time, step)
+            end = self.sessions.bar_end(self.session, time, step)
         self.buckets[timeframe] = [end, [*bar, *bar_columns(self.sessions, self.session, start, end)], start]
+        self.next_end = min(self.next_end, end)
+
+    def end_base(self, end: int) -> None:
+        """The clock closes the base bar."""
+        bucket = self.buckets[self.plan.base]
+        bucket[0], bucket[1][5:] = end, bar_columns(self.sessions, self.session, bucket[2], end)
         self.next_end = min(self.next_end, end)
 
     def advance(self, now: int) -> list[Finished]:
@@ -128,29 +134,26 @@ class Live:
             for timeframe in [t for t in self.plan.timeframes if t in self.buckets and self.buckets[t][0] == end]:
                 _, fields, start = self.buckets.pop(timeframe)
                 with np.errstate(all="ignore"):  # 0/0 is NaN here as it is in the column
-                    self.close_bar(timeframe, fields)
+                    self.programs[timeframe].close(fields)
+                if not self.is_settled:
+                    self.settle(timeframe, fields[SESSION])
                 if timeframe == self.plan.base:
-                    finished.append(Finished(start, end, [self.values[i] for i in self.outputs], self.is_settled))
+                    self.last_session = fields[SESSION]
+                    finished.append(Finished(start, end, self.cells.values[self.outputs].tolist(), self.is_settled))
             self.next_end = min((b[0] for b in self.buckets.values()), default=NEVER)
         return finished
 
-    def close_bar(self, timeframe: str, fields: list[float]) -> None:
-        values, program = self.values, self.programs[timeframe]
-        for j, field in program.loads:
-            values[j] = fields[field]
-        for j, step, inputs in program.calls:
-            if len(inputs) == 1:
-                values[j] = step(values[inputs[0]])
-            elif len(inputs) == 2:
-                values[j] = step(values[inputs[0]], values[inputs[1]])
-            else:
-                values[j] = step(*[values[i] for i in inputs])
-        if not self.is_settled:
-            self.settle(timeframe)
-
-    def settle(self, timeframe: str) -> None:
+    def settle(self, timeframe: str, session: float) -> None:
+        """What the bar that has just been finished, of this session, was waited for."""
+        if self.ticking is not None and timeframe == self.plan.base and not self.ticking.is_settled:
+            return
+        was_ready, is_new = self.ready.copy(), session != self.last_session
         for j, node in enumerate(self.plan.nodes):
-            if node.timeframe == timeframe and not self.ready[j] and all(self.ready[i] for i in node.inputs):
-                self.ready[j] = self.waiting[j] == 0
-                self.waiting[j] -= not self.ready[j]
+            if node.timeframe != timeframe or self.ready[j]:
+                continue
+            if all(self.ready[i] for i in node.inputs):
+                sessions, bars = self.waiting[j]
+                sessions -= bool(sessions and is_new and all(was_ready[i] for i in node.inputs))
+                self.ready[j] = sessions == bars == 0
+                self.waiting[j] = (sessions, bars - (sessions == 0 and bars > 0))
         self.is_settled = all(self.ready[j] for j in self.plan.outputs)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from barsmith.bars.ladder import Rung, ladder, rung_columns
+from barsmith.bars.base_bars import clock_of, rungs
+from barsmith.bars.clocks import NEVER, settled_session
+from barsmith.bars.ladder import Rung, rung_columns
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions
 from barsmith.config import TIMEFRAMES, shown
@@ -30,7 +32,7 @@ class Reading:
 
     base: the m base bars. matrix: (m, f) float64, the features in the plan's order. first_settled: (f,) index of the first
     base bar at which each feature has settled (m and more: not yet). values, steps, ready, waiting: per node its last value, the
-    function that continues it, whether it has settled, and how many bars it waits for once its inputs have.
+    function that continues it, whether it has settled, and for how many sessions and then bars it waits once its inputs have.
     """
 
     base: Rung
@@ -39,7 +41,7 @@ class Reading:
     values: list[Any]
     steps: list[Step | None]
     ready: list[bool]
-    waiting: list[int]
+    waiting: list[tuple[int, int]]
 
     @property
     def settled(self) -> np.ndarray:
@@ -49,10 +51,11 @@ class Reading:
 
 
 class Plan:
-    """A feature set ready to be read. features: expressions by name. base: the timeframe on whose bars decisions are made."""
+    """A feature set ready to be read. features: expressions by name. base: the timeframe, or name of a clock, on whose bars decisions are made."""
 
     def __init__(self, features: Mapping[str, Expr], *, base: str, sessions: Sessions) -> None:
         self.base, self.sessions, self.names = base, sessions, tuple(features)
+        self.clock = clock_of(base)
         self.nodes: list[Node] = []
         seen: dict[tuple[str, Expr], int] = {}
 
@@ -102,10 +105,10 @@ class Plan:
         keep: whether the features themselves are wanted, or only how to go on.
         origin: when the history began, where `minutes` is only its older part (default: the first minute).
         """
-        rungs = ladder(minutes, self.sessions, self.timeframes, adjusted=True, now=now)
-        bars = {t: rung_columns(rung, self.sessions) for t, rung in rungs.items()}
-        base = rungs[self.base]
-        known = {t: np.searchsorted(rung.end, base.end, "right") - 1 for t, rung in rungs.items()}
+        found = rungs(minutes, self.sessions, self.timeframes, adjusted=True, now=now)
+        bars = {t: rung_columns(rung, self.sessions) for t, rung in found.items()}
+        base = found[self.base]
+        known = {t: np.searchsorted(rung.end, base.end, "right") - 1 for t, rung in found.items()}
         matrix = np.empty((len(self.outputs) if keep else 0, len(base.end))).T  # a column lies in one piece: it is written and read as one
         places: dict[int, list[int]] = {}
         for k, i in enumerate(self.outputs if keep else ()):
@@ -133,8 +136,9 @@ class Plan:
                 if self.last_use.get(i, i) == j:
                     columns.pop(i, None)
         origin = int(minutes.time[0]) if origin is None and len(minutes) else origin
-        first, waiting = self.settling(rungs, origin)
-        ready = [at < len(rungs[node.timeframe].end) for at, node in zip(first, self.nodes, strict=True)]
+        settled = settled_session(minutes, self.sessions, self.clock) if self.clock else NEVER
+        first, waiting = self.settling(found, origin, settled)
+        ready = [at < len(found[node.timeframe].end) for at, node in zip(first, self.nodes, strict=True)]
         return Reading(base, matrix, np.array([first[i] for i in self.outputs], np.int64), values, steps, ready, waiting)
 
     def user_of(self, node: int) -> str:
@@ -161,26 +165,49 @@ class Plan:
             return np.where(last < 0, NAN, inner[last]), None
         return e.read(*inputs)
 
-    def settling(self, rungs: Mapping[str, Rung], origin: int | None) -> tuple[list[int], list[int]]:
-        """Per node: the index of the first bar of its timeframe at which it has settled, and the bars it still waits for.
+    def settling(self, rungs: Mapping[str, Rung], origin: int | None, settled: int) -> tuple[list[int], list[tuple[int, int]]]:
+        """Per node: the index of the first bar of its timeframe at which it has settled, and the sessions and then bars it still waits for.
 
-        A bar that had begun before the origin is not whole, so its timeframe starts with the next one.
-        A node waits for its inputs, then for bars of its own; one whose inputs have not settled waits from then on: its index is unknown.
+        A bar that had begun before the origin is not whole, so its timeframe starts with the next one; a clock's bars count from the
+        session `settled` on, also for what only reads other timeframes: before it there would be other bars from another origin. A node waits for its inputs, then for bars of its own; one whose inputs have not settled waits from then on:
+        its index is unknown.
         """
-        unknown = 1 << 60
         first: list[int] = []
-        waiting: list[int] = []
+        waiting: list[tuple[int, int]] = []
         for node in self.nodes:
-            size, own = len(rungs[node.timeframe].end), node.expr.settling_on(TIMEFRAMES[node.timeframe])
-            if isinstance(node.expr, Column):
-                own = int(origin is not None and not self.begins_a_bar(origin, node.timeframe))
+            rung = rungs[node.timeframe]
             start = max((first[i] for i in node.inputs), default=0)
             if isinstance(node.expr, On):
                 inner = rungs[node.expr.timeframe].end
-                start = int(np.searchsorted(rungs[node.timeframe].end, inner[start], "left")) if start < len(inner) else unknown
-            first.append(min(start + own, unknown))
-            waiting.append(max(0, min(own, start + own - size)))
+                start = int(np.searchsorted(rung.end, inner[start], "left")) if start < len(inner) else NEVER
+            if self.is_of_clock(node):
+                start = max(start, int(np.searchsorted(rung.session, settled)))
+                at, waits = after_sessions(rung.session, start, node.expr.settling_sessions, node.expr.settling_bars)
+            else:
+                own = node.expr.settling_on(TIMEFRAMES[node.timeframe])
+                if isinstance(node.expr, Column):
+                    own = int(origin is not None and not self.begins_a_bar(origin, node.timeframe))
+                at, waits = start + own, (0, max(0, min(own, start + own - len(rung))))
+            first.append(min(at, NEVER))
+            waiting.append(waits)
         return first, waiting
+
+    def is_of_clock(self, node: Node) -> bool:
+        return self.clock is not None and node.timeframe == self.base
 
     def begins_a_bar(self, time: int, timeframe: str) -> bool:
         return self.sessions.bar_start(self.sessions.number(time), time, TIMEFRAMES[timeframe]) == time
+
+
+def after_sessions(session: np.ndarray, start: int, sessions: int, bars: int) -> tuple[int, tuple[int, int]]:
+    """The bar before which, from `start` on, so many sessions have begun and then so many bars been finished; the sessions and bars that are missing.
+
+    A clock's bars are counted in sessions as they come: no number of them is sure to fill one. session: (m,) of each bar.
+    """
+    if start >= len(session):
+        return NEVER, (sessions, bars)
+    begun = np.cumsum(np.diff(session, prepend=session[:1]) != 0)
+    at = int(np.searchsorted(begun, begun[start] + sessions)) if sessions else start
+    if at >= len(session):
+        return NEVER, (sessions - int(begun[-1] - begun[start]), bars)
+    return at + bars, (0, max(0, at + bars - len(session)))

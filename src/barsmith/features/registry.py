@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from barsmith.bars.base_bars import bar_minutes
 from barsmith.config import TIMEFRAMES, shown
 from barsmith.errors import BarsmithError, UsageError, did_you_mean
 from barsmith.features.graph import Expr, On, Several
@@ -50,7 +51,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Feature:
-    """One named feature: its expression and its catalogue entry."""
+    """One named feature: its expression and its catalogue entry. defined: file:line of its function, empty where it has none."""
 
     name: str
     family: str
@@ -60,6 +61,7 @@ class Feature:
     summary: str
     unit: str
     source: str
+    defined: str = ""
 
     @property
     def timeframes(self) -> frozenset[str]:
@@ -69,7 +71,7 @@ class Feature:
     def warmup(self, base: str) -> tuple[int, str]:
         """(bars, timeframe) that must be finished before the value has settled, in bars of the rung that takes longest."""
         needed = settling(self.expr, base)
-        timeframe = max(needed, key=lambda t: needed[t] * TIMEFRAMES[t])
+        timeframe = max(needed, key=lambda t: needed[t] * bar_minutes(t)[1])
         return needed[timeframe], timeframe
 
 
@@ -197,9 +199,16 @@ def variants_of(definition: Definition, chosen: Mapping[str, Sequence[Any]]) -> 
                 summary=re.split(r"\s*(?:Unit|Source):", doc)[0].strip().replace("\n", " "),
                 unit=unit.group(1) if unit else "",
                 source=" ".join(source.group(1).split()) if source else "",
+                defined=place_of(definition.function),
             )
         )
     return found
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """file:line of a function, as an editor opens it."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else ""
 
 
 def checked_values(where: str, values: Sequence[Any], defaults: Sequence[Any]) -> tuple[Any, ...]:
@@ -326,8 +335,10 @@ def settling(e: Expr, base: str) -> dict[str, int]:
                 needed[timeframe] = max(needed.get(timeframe, 0), bars)
         if isinstance(e, On):
             return {e.timeframe: needed.get(e.timeframe, 1)}
-        minutes = TIMEFRAMES[own_timeframe]
-        own = e.settling_on(minutes)
-        return {t: bars + -(-own * minutes // TIMEFRAMES[t]) for t, bars in needed.items()} if needed else {own_timeframe: own + 1}
+        shortest, longest = bar_minutes(own_timeframe)
+        own = e.settling_on(shortest)
+        if not needed:
+            return {own_timeframe: own + 1}
+        return {t: bars + (own if t == own_timeframe else -(-own * longest // bar_minutes(t)[0])) for t, bars in needed.items()}
 
     return visit(e, base)

@@ -10,6 +10,8 @@ import numpy as np
 from barsmith.features.graph import Expr, Operand, Step, close, expr, high, low, maximum
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import mean
+from barsmith.features.pointwise import QUOTIENT
+from barsmith.features.steps import Running
 
 #: The least range of a bar, as a share of its price: far under one tick of any contract, far over the rounding of its price.
 LEAST_RANGE = 1e-5
@@ -27,11 +29,8 @@ class Ratio(Expr):
         return f"ratio {self.flat.hex()} {self.least.hex()}"
 
     def read(self, *history: Any) -> tuple[Any, Step]:
-        flat, least = self.flat, self.least
-        above, below = history
-        with np.errstate(all="ignore"):
-            column = np.where((below <= least) & (below >= -least), flat, above / below)
-        return column, lambda above, below: flat if -least <= below <= least else above / below
+        running = Running(QUOTIENT, np.empty(0), (self.flat, self.least))
+        return running.over(*history), running
 
 
 def ratio(above: Operand, below: Operand, flat: float = 0.0, least: float = 0.0) -> Expr:

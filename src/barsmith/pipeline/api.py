@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from barsmith.artifacts import record_of, write_bytes
+from barsmith.bars.base_bars import base_name
 from barsmith.config import LabelSettings, Settings, canonical, shown
 from barsmith.config_reading import load_settings
 from barsmith.errors import UsageError, did_you_mean
@@ -155,9 +156,19 @@ def givens(workspace: Path, settings: Settings) -> dict[str, Given]:
         "raw_file": Given(raw, raw_key),
         "instrument": Given(contract, canonical(contract.__dict__)),
         "barriers": Given((chosen.k_up, chosen.k_down), canonical([chosen.k_up, chosen.k_down])),
+        "base": Given(base_name(settings, contract), base_name(settings, contract)),
         "rolls": Given(rolls, canonical(list(rolls))),
         "feature_files": Given(files, canonical([record_of(path).sha256 for path in files])),
+        "event_file": event_file(workspace, settings),
     }
+
+
+def event_file(workspace: Path, settings: Settings) -> Given:
+    """The file of scheduled events, where the settings name one, and the workspace."""
+    if settings.events is None:
+        return Given(None, "none")
+    file = workspace / settings.events
+    return Given((file, workspace), record_of(file).sha256 if file.is_file() else "no file")  # which its reader refuses
 
 
 def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from barsmith.artifacts import verify
-from barsmith.bars.ladder import ladder
+from barsmith.bars.base_bars import base_name, base_rung
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import Settings
@@ -78,7 +78,7 @@ def relabelled(data: RunData) -> list[Finding]:
     first_test_row = data.field("splits", SplitRows, "split")["test"][0]
     opens = as_minutes(stored["datetime"][first_test_row : first_test_row + 1])
     minutes = minutes[: int(np.searchsorted(minutes.time, opens[0]))]
-    base = ladder(minutes, sessions, [settings.base_timeframe], adjusted=False)[settings.base_timeframe]
+    base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
     found: list[Finding] = []
     for horizon in settings.label_horizons:
         label = partial(_labels, settings, contract, sessions, horizon)
@@ -94,7 +94,7 @@ def relabelled(data: RunData) -> list[Finding]:
 
 
 def _labels(settings: Settings, contract: Instrument, sessions: Sessions, horizon: int, minutes: Minutes) -> Labels:
-    base = ladder(minutes, sessions, [settings.base_timeframe], adjusted=False)[settings.base_timeframe]
+    base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
     patience = settings.labels.max_bars
     made = triple_barrier(
         minutes, base, wilder_atr(base), horizons=[horizon], k_up=contract.k_up, k_down=contract.k_down, max_bars=patience

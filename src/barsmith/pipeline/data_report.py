@@ -22,7 +22,7 @@ class Facts:
     """The values of the stages that the report speaks of; see the stages for their contents."""
 
     symbol: str
-    base_timeframe: str
+    base: str
     quality: Mapping[str, Any]
     cleaned: Mapping[str, Any]
     rolls: list[dict[str, Any]]
@@ -57,7 +57,7 @@ class Facts:
 def lead(facts: Facts) -> str:
     first, last = facts.bars["datetime"][0], facts.bars["datetime"][-1]
     ready = "NOT ready to be trained on" if facts.errors else "ready to be trained on"
-    return f"{facts.symbol}, {len(facts.bars):,} bars of {facts.base_timeframe} from {first:%Y-%m-%d} to {last:%Y-%m-%d}: {ready}."
+    return f"{facts.symbol}, {len(facts.bars):,} bars of {facts.base} from {first:%Y-%m-%d} to {last:%Y-%m-%d}: {ready}."
 
 
 def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:

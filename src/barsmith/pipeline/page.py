@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 STYLE = """
@@ -20,16 +21,28 @@ th:first-child, td:first-child { text-align: left; } td.text { white-space: norm
 COLOURS = {"short": "#c2410c", "neutral": "#94a3b8", "long": "#0f766e"}
 
 
-def page(title: str, lead: str, sections: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """The whole page. sections: (heading, HTML fragments as the functions below make them)."""
+def page(title: str, lead: str, sections: Iterable[tuple[str, Sequence[str]]], made_by: str = "barsmith") -> str:
+    """The whole page. sections: (heading, HTML fragments as the functions below make them). made_by: see `is_made_by`."""
     from plotly.offline import get_plotlyjs
 
     body = "".join(f"<h2>{escape(heading)}</h2>{''.join(parts)}" for heading, parts in sections)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{generator(made_by)}<title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
         f"<script>{get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1><p class='lead'>{escape(lead)}</p>{body}</body></html>\n"
     )
+
+
+def generator(made_by: str) -> str:
+    return f'<meta name="generator" content="{escape(made_by)}">'
+
+
+def is_made_by(path: Path, made_by: str) -> bool:
+    """Whether the file is a page of this maker."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return generator(made_by).encode() in file.read(500)
 
 
 def sentence(text: str, mood: str = "") -> str:

@@ -15,10 +15,12 @@ from barsmith.bars.minutes import as_minutes
 from barsmith.config import Settings, canonical
 from barsmith.datasets.container import Part, TimeSeriesDataContainer
 from barsmith.datasets.scaling import RobustScaler
+from barsmith.features.events import Events
 from barsmith.instruments import instrument
 from barsmith.pipeline.run_folder import RunFolder
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.mtf import FeatureTable
+from barsmith.pipeline.stages.regime import RegimeColumns
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.validation import Validated
 from barsmith.pipeline.store import Entry, Store, no_data
@@ -68,11 +70,13 @@ class RunData:
         return RobustScaler(tuple(names), whole.median[places], whole.iqr[places], whole.clip)
 
     def features_of(self, names: Sequence[str]) -> dict[str, Any]:
-        """The bundle's record of these features: {features: [...], feature_code: [{path, sha256}]}."""
+        """The bundle's record of these features: {features: [...], learned: by key, events: minutes by kind, feature_code: [...]}."""
         known = {entry["name"]: entry for entry in self.field("mtf", FeatureTable, "catalogue")}
         keys = ("name", "fingerprint", "warmup_bars", "timeframe")
         modules = [{"path": path, "sha256": record_of(self.workspace / path).sha256} for path in self.settings.features.modules]
-        return {"features": [{key: known[name][key] for key in keys} for name in names], "feature_code": modules}
+        features = [{key: known[name][key] for key in keys} for name in names]
+        learned, events = self.field("regime", RegimeColumns, "learned"), self.field("events", Events, "times")
+        return {"features": features, "learned": learned, "events": events, "feature_code": modules}
 
     @property
     def minutes_file(self) -> dict[str, Any]:
@@ -96,9 +100,7 @@ class RunData:
         contract = instrument(self.symbol, self.settings)
         raw = self.workspace / "data" / "raw" / f"{self.symbol}_1m.parquet"
         is_of_these = raw.is_file() and record_of(raw).sha256 == told["bars_sha256"] and horizon in told["horizons"]
-        is_of_these &= (told["k_up"], told["k_down"]) == (contract.k_up, contract.k_down) and told[
-            "base_timeframe"
-        ] == self.settings.base_timeframe
+        is_of_these &= (told["k_up"], told["k_down"], told["base_timeframe"]) == (contract.k_up, contract.k_down, self.settings.base_kind)
         columns = [f"prob_{name}_h{horizon}" for name in ("short", "neutral", "long")]
         if not is_of_these or self.settings.labels.max_bars is not None or not set(columns) <= set(frame.columns):
             return None

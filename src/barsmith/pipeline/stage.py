@@ -4,7 +4,7 @@ A parameter is one of four things, told by its name and type:
 
     sessions: SessionBars         the value of the stage of that name
     settings: LabelSettings       a section of the settings, told by its type
-    base_timeframe: str           a setting outside the sections
+    timeframes: tuple[str, ...]   a setting outside the sections
     instrument: Instrument        given to the run from outside, such as the raw file
 
 Nothing else reaches a stage, so that the hash of these is the hash of its result.

@@ -83,7 +83,7 @@ def train(
             **told_to_ledger, configuration=chosen, scores={k: splits["val"].metrics[k] for k in ("accuracy", "log_loss", "auc_macro")}
         )
         trials, openings = ledger.trials(data.symbol, horizon), len(ledger.openings(data.symbol, horizon))
-        val, levels = splits["val"], data.settings.verdict.at(data.settings.base_timeframe, horizon)
+        val, levels = splits["val"], data.settings.verdict.at(data.settings.base_kind, horizon)
         raised = alarms(val.metrics, val.baselines, levels, intervals=val.intervals, known_best=val.best_possible)
         judgement = verdict(val.metrics, val.intervals, val.better_than["time_of_day"], trials=trials, raised=len(raised))
         seconds = time.perf_counter() - started

@@ -15,6 +15,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from barsmith.artifacts import read_parquet, read_verified
+from barsmith.bars.base_bars import base_name
 from barsmith.bars.cleaning import clean
 from barsmith.bars.minutes import Minutes, as_minutes, problem_of
 from barsmith.bars.reading import validate_frame
@@ -22,6 +23,8 @@ from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import Settings
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.errors import DataError, IntegrityError, UsageError
+from barsmith.features.events import Events, with_events
+from barsmith.features.learned import LearnedParams, learned_features
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import Feature, catalogue
 from barsmith.instruments import instrument
@@ -81,13 +84,17 @@ class Bundle:
     def opened(cls, folder: Path, record: BundleRecord, workspace: Path, given: list[Path]) -> Self:
         """The parts of a bundle whose record has been checked."""
         settings = trained_settings(record)
+        contract = instrument(record.symbol, settings)
+        base, sessions = base_name(settings, contract), load_sessions(contract.calendar, settings.sessions.hours)
         feature_code = [own_file(entry, workspace, given) for entry in record.feature_code]
         for entry in record.model_code:
             load_file(own_file(entry, workspace, given))
-        features = chosen(record, catalogue(feature_code, settings.features.params, settings.timeframes))
-        sessions = load_sessions(instrument(record.symbol, settings).calendar, settings.sessions.hours)
-        plan = Plan({each.name: each.expr for each in features}, base=settings.base_timeframe, sessions=sessions)
-        check_features(record, plan, features, settings.base_timeframe)
+        defined = with_events(catalogue(feature_code, settings.features.params, settings.timeframes), Events(record.events))
+        known = chosen(record, defined)
+        learned = {key: LearnedParams.from_dict(entry.model_dump()) for key, entry in record.learned.items()}
+        features = list(learned_features({each.name: each for each in known}, learned, base).values())
+        plan = Plan({each.name: each.expr for each in features}, base=base, sessions=sessions)
+        check_features(record, plan, features, base)
         scaler = RobustScaler.from_json(read_verified(folder / "scaler.json", record.files["scaler.json"].model_dump()))
         if tuple(scaler.names) != plan.names:
             raise bad(

@@ -6,21 +6,36 @@ import hashlib
 import os
 import stat
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from barsmith.artifacts import canonical_json, parse_json, read_verified, storage_errors
+from barsmith.bars.minutes import moment
+from barsmith.bars.timestamps import EARLIEST, LATEST
 from barsmith.errors import IntegrityError, UsageError
+from barsmith.features.events import Events
 
 FILE = "bundle.json"
 SCHEMA_VERSION = 1
 MAX_RECORD_BYTES = 4 << 20
 Text = Annotated[str, Field(max_length=4096)]
 Name = Annotated[str, Field(max_length=200)]
+Key = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def _ascending(times: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise(times)):
+        raise ValueError("times are ascending, each once")
+    return times
+
+
+EventKind = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+EventTimes = Annotated[list[Annotated[int, Field(ge=EARLIEST, lt=LATEST)]], Field(min_length=1), AfterValidator(_ascending)]
 
 
 class Strict(BaseModel):
@@ -36,9 +51,18 @@ class FeatureEntry(Strict):
     """A feature of the bundle, in the model's order; the fingerprint is that of its definition."""
 
     name: Name
-    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    fingerprint: Key
     warmup_bars: Annotated[int, Field(ge=1)]
     timeframe: Name
+
+
+class LearnedEntry(Strict):
+    """What one node of the features learned from the training bars; keyed by a hash of the node."""
+
+    what: Text
+    timeframe: Name
+    rows: Annotated[int, Field(ge=1)]
+    params: list[float]
 
 
 class CodeEntry(Strict):
@@ -61,6 +85,8 @@ class BundleRecord(Strict):
     maths: Name
     settings: dict[str, Any]
     features: list[FeatureEntry]
+    learned: dict[Key, LearnedEntry]
+    events: dict[EventKind, EventTimes]
     feature_code: list[CodeEntry]
     model_code: list[CodeEntry]
     classes: list[int]
@@ -76,11 +102,13 @@ def digest_of(record: dict[str, Any]) -> str:
 
 def maths_fingerprint() -> str:
     """A hash of what this machine's log, exp, tanh and their like return: their last bits differ between processors."""
+    from barsmith.features.pointwise import POINTWISE
+    from barsmith.features.steps import Running
+
     x = np.linspace(1e-3, 40.0, 4001)
-    bits = hashlib.sha256()
-    for function in (np.log, np.exp, np.tanh, np.sin, np.cos, np.sqrt):
-        bits.update(function(x).tobytes())
-        bits.update(np.array([float(function(v)) for v in x[::40]]).tobytes())
+    bits = hashlib.sha256(np.exp(x).tobytes())
+    for name in ("log", "tanh", "sin", "cos", "sqrt"):
+        bits.update(np.ascontiguousarray(Running(POINTWISE[name], np.empty(0)).over(x)).tobytes())
     return bits.hexdigest()[:16]
 
 
@@ -187,6 +215,11 @@ def notes_on(record: BundleRecord) -> list[str]:
     if record.maths != maths_fingerprint():
         notes.append(
             "bundle/maths: this machine's log, exp or tanh differ in their last bits from those of the machine that trained: so may features"
+        )
+    last = Events(record.events).last
+    if last is not None and 60 * last < datetime.now(UTC).timestamp():
+        notes.append(
+            f"bundle/events: the last event that it knows was on {moment(last):%Y-%m-%d}: train again with later ones in the events file"
         )
     here = versions()
     changed = [f"{name} {record.versions[name]} -> {here.get(name)}" for name in record.versions if record.versions[name] != here.get(name)]

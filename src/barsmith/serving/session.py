@@ -83,7 +83,7 @@ class LiveSession:
         factor = self.factor
         open_, high, low, close, volume = bar
         try:
-            return self.answer(self.features.update(time, [open_ / factor, high / factor, low / factor, close / factor, volume]))
+            return self.answer(self.features.update(time, [open_ / factor, high / factor, low / factor, close / factor, volume], close))
         except BaseException:
             self.take_back()
             raise
@@ -115,8 +115,9 @@ class LiveSession:
     def stand(self, minutes: Minutes) -> None:
         """Batch to the last session break, then live through today; what the newest minute finished is known again, should it be repeated."""
         self.features = Live(self.bundle.plan, minutes[:-1])
-        newest = zip(minutes.time[-1:].tolist(), minutes[-1:].adjusted().tolist(), strict=True)
-        self.finished = {each.start: each for time, bar in newest for each in self.features.update(time, bar)}
+        newest = minutes[-1:]
+        columns = zip(newest.time.tolist(), newest.adjusted().tolist(), newest.bars[:, 3].tolist(), strict=True)
+        self.finished = {each.start: each for minute in columns for each in self.features.update(*minute)}
         self.newest = int(minutes.time[-1]) if len(minutes) else -1
         self.contract = int(minutes.contract[-1]) if len(minutes) else 0
         self.factor = float(minutes.factor[-1]) if len(minutes) else 1.0

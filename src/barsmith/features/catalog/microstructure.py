@@ -50,11 +50,11 @@ def high_low_spread(state: np.ndarray, params: tuple[float, ...], high: float, l
     return 2.0 * (math.exp(alpha) - 1.0) / (1.0 + math.exp(alpha)) if alpha > 0.0 else 0.0
 
 
-@kernel(size=lambda n: 3 * n, settling=lambda n: 2 * n - 2, outputs=("imbalance", "toxicity"))
-def bulk_flow(state: np.ndarray, params: tuple[float, ...], change: float, volume: float) -> tuple[float, float]:
+@kernel(size=lambda n: 3 * n, settling=lambda n: 2 * n - 2, outputs=("imbalance", "toxicity", "signed"))
+def bulk_flow(state: np.ndarray, params: tuple[float, ...], change: float, volume: float) -> tuple[float, float, float]:
     """Bought minus sold volume of n bars as a share of all, and the bars' one-sidedness whatever its side; 0 without volume.
 
-    The bought share of a bar is the normal probability of its change in deviations of the last n changes.
+    signed: what was bought less what was sold in the newest bar, in lots. The bought share of a bar is the normal probability of its change in deviations of the last n changes.
     Source: Easley, Lopez de Prado and O'Hara (2012), bulk volume classification; their buckets are bars of time here.
     """
     n = len(state) // 3
@@ -71,7 +71,37 @@ def bulk_flow(state: np.ndarray, params: tuple[float, ...], change: float, volum
         total += volumes[i]
         net += signed[i]
         gross += abs(signed[i])
-    return (net / total, gross / total) if total != 0.0 else (0.0, 0.0)
+    return (net / total, gross / total, signed[-1]) if total != 0.0 else (0.0, 0.0, signed[-1])
+
+
+@kernel(size=lambda n, buckets: 2 * n, settling=lambda n, buckets: n - 1)
+def bucket_imbalance(state: np.ndarray, params: tuple[float, ...], signed: float, volume: float) -> float:
+    """One-sidedness of the last n bars' volume in buckets of equal volume; 0 without volume.
+
+    A bucket holds the window's volume over `buckets`, and a bar that fills one goes on in the next with the rest of its lots. So every
+    bucket is full and the value is that of these n bars alone. Source: Easley, Lopez de Prado and O'Hara (2012).
+    """
+    n, buckets = int(params[0]), params[1]
+    flows, volumes = state[:n], state[n:]
+    push(flows, signed)
+    push(volumes, volume)
+    total = 0.0
+    for v in volumes:
+        total += v
+    if not total > 0.0:
+        return total
+    size, room, net, gross = total / buckets, total / buckets, 0.0, 0.0
+    for i in range(n):
+        flow, left = flows[i], volumes[i]
+        if left > room:
+            rate = flow / left
+            while left > room:
+                gross += abs(net + rate * room)
+                left, room, net = left - room, size, 0.0
+            flow = rate * left
+        net += flow
+        room -= left
+    return (gross + abs(net)) / total
 
 
 def flow(n: int) -> Kernel:
@@ -140,6 +170,16 @@ def order_flow_toxicity(n: int) -> Expr:
     Unit: 0..1. Source: Easley, Lopez de Prado and O'Hara (2012).
     """
     return flow(n).toxicity
+
+
+@feature(n=(200,), buckets=(50,))
+def order_flow_vpin(n: int, buckets: int) -> Expr:
+    """How one-sided the volume was in equal buckets of the volume of n bars, the bars bought and sold by their change in deviations of 50.
+
+    A bucket's size follows the trailing volume: n bars' worth over the number of buckets. 0 without volume.
+    Unit: 0..1. Source: Easley, Lopez de Prado and O'Hara (2012), VPIN with bulk classification.
+    """
+    return bucket_imbalance(flow(50).signed, volume, n=n, buckets=buckets)
 
 
 @feature

@@ -64,7 +64,7 @@ def stochastic_rsi(n: int) -> Expr:
     return place_in_window(strength(n), n, STILL)
 
 
-@feature(n=(28,))
+@feature(n=(14, 28))
 def williams_r(n: int) -> Expr:
     """How far the close is below the top of the range of n bars; -0.5 in a flat one. Unit: -1..0. Source: Williams (1973)."""
     return stochastic(n) - 1
@@ -88,7 +88,7 @@ def macd_histogram(fast: int, slow: int, signal: int) -> Expr:
     return in_ranges(convergence(fast, slow, signal).macdhist)
 
 
-@feature(n=(10, 30, 60))
+@feature(n=(10, 20, 30, 60))
 def roc(n: int) -> Expr:
     """Rate of change of the close over n bars. Unit: share of the earlier price. Source: common definition."""
     return close / lag(close, n) - 1

@@ -10,10 +10,12 @@ from barsmith.features.graph import Expr, close, lag
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import kernel, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges
+from barsmith.features.scale import in_ranges, typical_range
 
 #: Bars over which a slope is taken.
 SLOPE = 5
+#: Periods of the averages that are in order where a trend is old.
+RIBBON = (10, 20, 50, 100, 200)
 
 
 @kernel(size=lambda n: n, settling=lambda n: n - 1)
@@ -27,6 +29,15 @@ def weighted_average(state: np.ndarray, params: tuple[float, ...], x: float) -> 
     for i in range(n):
         total += (i + 1) * (state[i] - x)
     return x + total / (n * (n + 1) / 2)
+
+
+@kernel(size=lambda: 1, settling=lambda: 0)
+def in_order(state: np.ndarray, params: tuple[float, ...], a: float, b: float, c: float, d: float, e: float, unit: float) -> float:
+    """How far each of five is above the next, in units and -1 to 1, on average."""
+    total = 0.0
+    for step in (a - b, b - c, c - d, d - e):
+        total += min(max(step / unit, -1.0), 1.0)
+    return total / 4.0
 
 
 def simple(n: int) -> Expr:
@@ -57,7 +68,7 @@ def sma_distance(n: int) -> Expr:
     return distance(simple(n))
 
 
-@feature(n=(9, 50))
+@feature(n=(9, 21, 50))
 def ema_distance(n: int) -> Expr:
     """Close minus its exponential average of n bars. Unit: typical ranges of a bar. Source: common definition."""
     return distance(exponential(n))
@@ -108,6 +119,24 @@ def ema_slope(n: int) -> Expr:
     return slope(exponential(n))
 
 
+@feature(n=(20,))
+def wma_slope(n: int) -> Expr:
+    """Change of the linearly weighted average of n bars over five bars. Unit: typical ranges of a bar. Source: common definition."""
+    return slope(weighted_average(close, n=n))
+
+
+@feature(n=(20,))
+def dema_slope(n: int) -> Expr:
+    """Change of the double exponential average over five bars. Unit: typical ranges of a bar. Source: Mulloy (1994)."""
+    return slope(ta.DEMA(close, timeperiod=n))
+
+
+@feature(n=(20,))
+def tema_slope(n: int) -> Expr:
+    """Change of the triple exponential average over five bars. Unit: typical ranges of a bar. Source: Mulloy (1994)."""
+    return slope(ta.TEMA(close, timeperiod=n))
+
+
 @feature(n=(10,))
 def kama_slope(n: int) -> Expr:
     """Change of the adaptive average over five bars. Unit: typical ranges of a bar. Source: Kaufman (1995)."""
@@ -124,6 +153,16 @@ def hma_slope(n: int) -> Expr:
 def sma_spread(fast: int, slow: int) -> Expr:
     """Fast simple average minus the slow one. Unit: typical ranges of a bar. Source: common definition."""
     return in_ranges(simple(fast) - simple(slow))
+
+
+@feature
+def sma_alignment() -> Expr:
+    """Whether the averages of 10, 20, 50, 100 and 200 bars stand in the order of a trend: each above the next by a typical range or more
+    gives 1, below it -1; their average.
+
+    Unit: -1..1. Source: Guppy (2004), multiple averages.
+    """
+    return in_order(*(simple(n) for n in RIBBON), typical_range())
 
 
 @feature(fast=(9,), slow=(21, 50))

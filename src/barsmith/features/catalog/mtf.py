@@ -14,6 +14,8 @@ from barsmith.features.scale import mean_range, position, ratio
 from barsmith.features.windows import moments, window_ratio
 
 TIMEFRAMES = ("1m", "15m", "30m", "1h", "4h", "1d")
+#: Every rung of the ladder: those between the ones above have the few indicators that say most.
+ALL_TIMEFRAMES = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h", "4h", "1d")
 TREND = 10
 change = log(close) - lag(log(close), 1)
 
@@ -39,7 +41,7 @@ def return_on(timeframe: str) -> Expr:
     return on(timeframe, (close - lag(close, 1)) / mean_range(10))
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=ALL_TIMEFRAMES)
 def rsi_on(timeframe: str) -> Expr:
     """Share of the last 14 moves of another timeframe that was upward; one half where nothing moved.
 
@@ -48,7 +50,7 @@ def rsi_on(timeframe: str) -> Expr:
     return on(timeframe, strength())
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=ALL_TIMEFRAMES)
 def bollinger_position_on(timeframe: str) -> Expr:
     """Where the close lies between the Bollinger bands of 20 bars of another timeframe.
 
@@ -91,7 +93,7 @@ def accumulation_on(timeframe: str) -> Expr:
     return on(timeframe, window_ratio(place * volume, volume, n=10, flat=0.0))
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=ALL_TIMEFRAMES)
 def trend_alignment(timeframe: str) -> Expr:
     """Sign of the slope of another timeframe's simple average of ten bars. Unit: -1, 0 or 1. Source: common definition."""
     return on(timeframe, direction())

@@ -9,13 +9,17 @@ import math
 
 import numpy as np
 
-from barsmith.features.graph import Expr, close, cos, high, low, minute, open_, session, session_length, sin, weekday
-from barsmith.features.kernels import Kernel, kernel
+from barsmith.features.graph import Expr, close, cos, end_, high, low, minute, open_, session, session_length, sin, volume, weekday
+from barsmith.features.kernels import Kernel, kernel, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, position
+from barsmith.features.scale import in_ranges, position, ratio
 
 day_angle = minute * (2 * math.pi / 1440)
 week_angle = (weekday + minute / 1440) * (2 * math.pi / 7)
+#: Minutes since the session's open at which a bar can end, 0 among them.
+SLOTS = 1441
+#: Sessions whose bars say what is usual at a time of the day.
+USUAL = 5
 
 
 @kernel(
@@ -54,7 +58,57 @@ def opening_range(
     return state[1], state[2]
 
 
+@kernel(size=lambda: 1, settling=lambda: 0, outputs=("hour", "month"))
+def circles(state: np.ndarray, params: tuple[float, ...], end: float, minute: float, session_length: float) -> tuple[float, float]:
+    """Angles of the time in its hour of the session, and of the session in its month, 0 on the month's first day.
+
+    A session's day is that on which it closes, in UTC. The civil calendar is counted from the 1st of March of the year 0, so that a leap
+    day ends its year. Source: Hinnant (2013), chrono-compatible low-level date algorithms.
+    """
+    days = int((end - minute + session_length - 1.0) // 1440.0) + 719468
+    since = days % 146097  # days of the four hundred years
+    year = (since - since // 1460 + since // 36524 - since // 146096) // 365
+    of_year = since - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153  # 0 is March, 11 February
+    first = (153 * month + 2) // 5
+    leap = (year + 1) % 4 == 0 and ((year + 1) % 100 != 0 or (year + 1) % 400 == 0)
+    length = (153 * (month + 1) + 2) // 5 - first if month < 11 else (29 if leap else 28)
+    return (minute % 60.0) * (2.0 * math.pi / 60.0), (of_year - first) * (2.0 * math.pi / length)
+
+
+@kernel(
+    size=lambda: 3 * SLOTS * USUAL,
+    settling=lambda: 0,
+    sessions=USUAL + 1,
+    outputs=("volume", "height"),
+)
+def usual_at_this_time(
+    state: np.ndarray, params: tuple[float, ...], volume: float, height: float, minute: float, session: float
+) -> tuple[float, float]:
+    """Average volume and height of the bars that ended at this minute of the last sessions; the bar's own where there was none.
+
+    Each minute keeps its last few bars with their sessions' numbers, and what is older than so many sessions does not count.
+    """
+    first = 3 * USUAL * min(int(minute), SLOTS - 1)
+    slot = state[first : first + 3 * USUAL]
+    sessions, volumes, heights = slot[:USUAL], slot[USUAL : 2 * USUAL], slot[2 * USUAL :]
+    count, volume_sum, height_sum = 0, 0.0, 0.0
+    for i in range(USUAL):
+        if session - sessions[i] <= USUAL:
+            count += 1
+            volume_sum += volumes[i]
+            height_sum += heights[i]
+    push(sessions, session)
+    push(volumes, volume)
+    push(heights, height)
+    return (volume_sum / count, height_sum / count) if count > 0 else (volume, height)
+
+
 prices = session_prices(open_, high, low, close, session)
+
+
+angles = circles(end_, minute, session_length)
+usual = usual_at_this_time(volume, high - low, minute, session)
 
 
 def opening(length: int) -> Kernel:
@@ -74,6 +128,18 @@ def hour_cos() -> Expr:
 
 
 @feature
+def hour_minute_sin() -> Expr:
+    """Sine of the minute of the hour since the session's open, a circle in an hour. Unit: -1..1. Source: common definition."""
+    return sin(angles.hour)
+
+
+@feature
+def hour_minute_cos() -> Expr:
+    """Cosine of the minute of the hour since the session's open, a circle in an hour. Unit: -1..1. Source: common definition."""
+    return cos(angles.hour)
+
+
+@feature
 def weekday_sin() -> Expr:
     """Sine of the trade date's day and hour, a circle in a week. Unit: -1..1. Source: common definition."""
     return sin(week_angle)
@@ -86,6 +152,18 @@ def weekday_cos() -> Expr:
 
 
 @feature
+def month_sin() -> Expr:
+    """Sine of the session's day in its month, a circle in a month: its turn is at 0. Unit: -1..1. Source: Ariel (1987)."""
+    return sin(angles.month)
+
+
+@feature
+def month_cos() -> Expr:
+    """Cosine of the session's day in its month, a circle in a month: its turn is at 1. Unit: -1..1. Source: Ariel (1987)."""
+    return cos(angles.month)
+
+
+@feature
 def session_progress() -> Expr:
     """Share of the session that has passed; a half-day is shorter. Unit: 0..1. Source: exchange calendar."""
     return minute / session_length
@@ -95,6 +173,30 @@ def session_progress() -> Expr:
 def session_minutes_since_open() -> Expr:
     """Time from the session's open to the bar's end. Unit: minutes. Source: exchange calendar."""
     return minute + 0
+
+
+@feature
+def session_minutes_to_close() -> Expr:
+    """Time from the bar's end to the session's close; a half-day's comes sooner. Unit: minutes. Source: exchange calendar."""
+    return session_length - minute
+
+
+@feature
+def session_volume_surprise() -> Expr:
+    """Volume of the bar against that at the same time of the last five sessions: difference over sum; 0 where there was none.
+
+    Unit: -1..1. Source: Admati and Pfleiderer (1988), volume has a shape of the day.
+    """
+    return ratio(volume - usual.volume, volume + usual.volume)
+
+
+@feature
+def session_range_surprise() -> Expr:
+    """Range of the bar against that at the same time of the last five sessions: difference over sum; 0 where there was none.
+
+    Unit: -1..1. Source: Andersen and Bollerslev (1997), volatility has a shape of the day.
+    """
+    return ratio((high - low) - usual.height, (high - low) + usual.height)
 
 
 @feature
@@ -151,7 +253,7 @@ def session_previous_low_distance() -> Expr:
     return in_ranges(close - prices.previous_low)
 
 
-@feature(length=(60,))
+@feature(length=(30, 60))
 def session_opening_position(length: int) -> Expr:
     """Where the close lies in the range of the session's first minutes; one half where they had one price.
 
@@ -160,7 +262,7 @@ def session_opening_position(length: int) -> Expr:
     return position(close, opening(length).low, opening(length).high)
 
 
-@feature(length=(60,))
+@feature(length=(30, 60))
 def session_opening_distance(length: int) -> Expr:
     """Close minus the middle of the range of the session's first minutes.
 

@@ -76,7 +76,7 @@ def atr_ratio(fast: int, slow: int) -> Expr:
     return typical_range(fast) / typical_range(slow)
 
 
-@feature(n=(20,))
+@feature(n=(20, 50))
 def bollinger_position(n: int) -> Expr:
     """Where the close lies between the bands two deviations below and above its average; one half in a flat window.
 
@@ -85,7 +85,7 @@ def bollinger_position(n: int) -> Expr:
     return 0.5 + moments(close, n=n).zscore / 4
 
 
-@feature(n=(20,))
+@feature(n=(20, 50))
 def bollinger_width(n: int) -> Expr:
     """Distance between the bands two deviations below and above the average.
 
@@ -111,6 +111,15 @@ def keltner_position(n: int) -> Expr:
     Unit: 0..1 inside. Source: Keltner (1960), Raschke.
     """
     return 0.5 + (close - ta.EMA(close, timeperiod=n)) / (4 * typical_range(10))
+
+
+@feature(n=(20,))
+def keltner_width(n: int) -> Expr:
+    """Height of the channel of two typical ranges of 10 bars on either side of the exponential average of n.
+
+    Unit: share of the average. Source: Keltner (1960), Raschke.
+    """
+    return 4 * typical_range(10) / ta.EMA(close, timeperiod=n)
 
 
 @feature(n=(20,))
@@ -168,13 +177,13 @@ def volatility_of_volatility(n: int) -> Expr:
     return ratio(window.deviation, window.average)
 
 
-@feature(n=(100,))
+@feature(n=(50, 100))
 def return_skew(n: int) -> Expr:
     """Skew of n log returns: below 0 the falls are the larger moves. Unit: skewness. Source: Pearson (1895)."""
     return moments(change, n=n).skew
 
 
-@feature(n=(100,))
+@feature(n=(50, 100))
 def return_kurtosis(n: int) -> Expr:
     """Excess kurtosis of n log returns: above 0 the tails are fat. Unit: kurtosis minus 3. Source: Pearson (1905)."""
     return moments(change, n=n).kurtosis

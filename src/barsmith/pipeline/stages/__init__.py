@@ -6,15 +6,17 @@ from barsmith.pipeline.stage import Stage
 
 
 def all_stages() -> list[Stage]:
-    """Every stage in the order of `status`, the unlisted split calendar right after the sessions."""
+    """Every stage in the order of `status`, the unlisted split calendar right after the sessions, the unlisted events before all."""
     from barsmith.pipeline.stages.calendar import calendar
     from barsmith.pipeline.stages.clean import clean
     from barsmith.pipeline.stages.datasets import datasets
+    from barsmith.pipeline.stages.events import events
     from barsmith.pipeline.stages.features import features
     from barsmith.pipeline.stages.final_labels import final_labels
     from barsmith.pipeline.stages.ingest import ingest
     from barsmith.pipeline.stages.labeling import labeling
     from barsmith.pipeline.stages.mtf import mtf
+    from barsmith.pipeline.stages.regime import regime
     from barsmith.pipeline.stages.reporting import reporting
     from barsmith.pipeline.stages.scaling import scaling
     from barsmith.pipeline.stages.sessions import sessions
@@ -22,11 +24,13 @@ def all_stages() -> list[Stage]:
     from barsmith.pipeline.stages.validation import validation
 
     return [
+        events,
         ingest,
         clean,
         sessions,
         calendar,
         features,
+        regime,
         mtf,
         labeling,
         final_labels,
@@ -43,6 +47,7 @@ STAGE_NAMES = (
     "clean",
     "sessions",
     "features",
+    "regime",
     "mtf",
     "labeling",
     "final_labels",

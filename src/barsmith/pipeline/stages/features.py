@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ import polars as pl
 from barsmith.bars.minutes import as_datetime
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import FeatureSettings, SessionSettings
-from barsmith.errors import UsageError, did_you_mean
+from barsmith.features.events import NONE, Events, with_events
+from barsmith.features.learned import is_learned
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import Feature, catalogue
+from barsmith.features.sets import chosen_from
 from barsmith.instruments import Instrument
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -36,35 +37,40 @@ class FeatureColumns:
 
 @stage
 def features(
+    events: Events,
     clean: CleanMinutes,
     instrument: Instrument,
     hours: SessionSettings,
-    base_timeframe: str,
+    base: str,
     timeframes: tuple[str, ...],
     settings: FeatureSettings,
     feature_files: tuple[Path, ...],
 ) -> FeatureColumns:
-    """Every feature that reads the base timeframe alone."""
-    chosen = {name: one for name, one in chosen_features(settings, feature_files, timeframes).items() if not one.timeframes}
-    plan = plan_of(chosen, instrument, hours, base_timeframe)
+    """Every feature that reads the base timeframe alone and learns nothing."""
+    chosen = of_stage("features", chosen_features(settings, feature_files, timeframes, events))
+    plan = plan_of(chosen, instrument, hours, base)
     return columns_of(plan, plan.read(clean.minutes), chosen)
 
 
-def chosen_features(settings: FeatureSettings, files: Sequence[Path], timeframes: Sequence[str]) -> dict[str, Feature]:
-    """The catalogue and the user's files with the settings' periods, without what `drop` names (patterns as `rsi_*`)."""
-    known = catalogue(files, settings.params, timeframes)
-    for pattern in settings.drop:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            raise UsageError(
-                "config/unknown-name",
-                expected="features.drop to name features",
-                came=ascii(pattern),
-                do=did_you_mean(pattern, known)
-                if len(known) < 20
-                else f"see `barsmith features list`; {did_you_mean(pattern, known)}"[:300],
-                where="features.drop",
-            )
-    return {name: one for name, one in known.items() if not any(fnmatchcase(name, pattern) for pattern in settings.drop)}
+def chosen_features(
+    settings: FeatureSettings, files: Sequence[Path], timeframes: Sequence[str], events: Events = NONE
+) -> dict[str, Feature]:
+    """The set that the settings choose among the catalogue, the user's files and the scheduled events, without what they drop.
+
+    Raises what `catalogue`, `with_events` and `chosen_from` raise.
+    """
+    return chosen_from(with_events(catalogue(files, settings.params, timeframes), events), settings)
+
+
+def of_stage(stage: str, chosen: Mapping[str, Feature]) -> dict[str, Feature]:
+    """The features that this stage computes: `regime` what learns, `mtf` what reads another timeframe, `features` the others."""
+    return {name: one for name, one in chosen.items() if stage_of(one) == stage}
+
+
+def stage_of(one: Feature) -> str:
+    if one.group == "regime" or is_learned(one.expr):
+        return "regime"
+    return "mtf" if one.timeframes else "features"
 
 
 def plan_of(chosen: Mapping[str, Feature], instrument: Instrument, hours: SessionSettings, base: str) -> Plan:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barsmith.bars.ladder import ladder
+from barsmith.bars.base_bars import base_rung
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import LabelSettings, SessionSettings
 from barsmith.instruments import Instrument
@@ -42,7 +42,7 @@ def labeling(
     instrument: Instrument,
     barriers: tuple[float, float],
     hours: SessionSettings,
-    base_timeframe: str,
+    base: str,
     label_horizons: tuple[int, ...],
     settings: LabelSettings,
 ) -> RawLabels:
@@ -50,11 +50,11 @@ def labeling(
 
     barriers: the upper and the lower one's distance in ATR.
     """
-    base = ladder(clean.minutes, load_sessions(instrument.calendar, hours.hours), [base_timeframe], adjusted=False)[base_timeframe]
+    bars = base_rung(clean.minutes, load_sessions(instrument.calendar, hours.hours), base, adjusted=False)
     found = triple_barrier(
         clean.minutes,
-        base,
-        wilder_atr(base),
+        bars,
+        wilder_atr(bars),
         horizons=label_horizons,
         k_up=barriers[0],
         k_down=barriers[1],

@@ -13,10 +13,12 @@ from barsmith.bars.ladder import ladder
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import FeatureSettings, SessionSettings
 from barsmith.datasets.roles import roles_of
+from barsmith.features.events import Events
 from barsmith.instruments import Instrument
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.clean import CleanMinutes
-from barsmith.pipeline.stages.features import FeatureColumns, chosen_features, columns_of, plan_of
+from barsmith.pipeline.stages.features import FeatureColumns, chosen_features, columns_of, of_stage, plan_of
+from barsmith.pipeline.stages.regime import RegimeColumns
 from barsmith.pipeline.stages.sessions import SessionBars, bar_table
 
 
@@ -42,29 +44,32 @@ class FeatureTable:
 
 @stage
 def mtf(
+    events: Events,
     clean: CleanMinutes,
     sessions: SessionBars,
     features: FeatureColumns,
+    regime: RegimeColumns,
     instrument: Instrument,
     hours: SessionSettings,
-    base_timeframe: str,
+    base: str,
     timeframes: tuple[str, ...],
     settings: FeatureSettings,
     feature_files: tuple[Path, ...],
 ) -> FeatureTable:
-    """Features of other timeframes, each visible from its bar's close, beside those of the base timeframe."""
+    """Features of other timeframes, each visible from its bar's close, beside those of the base timeframe and the regimes."""
     table = load_sessions(instrument.calendar, hours.hours)
-    others = [timeframe for timeframe in timeframes if timeframe not in ("1m", base_timeframe)]
+    others = [timeframe for timeframe in timeframes if timeframe not in ("1m", base)]
     rungs = {timeframe: bar_table(rung, table) for timeframe, rung in ladder(clean.minutes, table, others, adjusted=False).items()}
-    chosen = {name: one for name, one in chosen_features(settings, feature_files, timeframes).items() if one.timeframes}
-    plan = plan_of(chosen, instrument, hours, base_timeframe)
-    own = columns_of(plan, plan.read(clean.minutes), chosen) if chosen else FeatureColumns(features.values.select("datetime"), {}, [])
-    values = pl.concat([features.values, own.values.drop("datetime")], how="horizontal")
-    first_settled = {**features.first_settled, **own.first_settled}
+    chosen = of_stage("mtf", chosen_features(settings, feature_files, timeframes, events))
+    plan = plan_of(chosen, instrument, hours, base)
+    parts = [features, regime, columns_of(plan, plan.read(clean.minutes), chosen)]
+    values = pl.concat([features.values.select("datetime"), *(part.values.drop("datetime") for part in parts)], how="horizontal")
+    first_settled = {name: row for part in parts for name, row in part.first_settled.items()}
     names = values.columns[1:]
     meta = sessions.bars.select("datetime", "decision", "session_id", "minutes_since_open", "last_direction")
     whole = meta.with_columns(is_settled=settled_rows(values, first_settled)).hstack(values.drop("datetime"))
-    return FeatureTable(rungs, whole, names, [*features.catalogue, *own.catalogue], first_settled, dict(roles_of(whole.columns, names)))
+    entries = [entry for part in parts for entry in part.catalogue]
+    return FeatureTable(rungs, whole, names, entries, first_settled, dict(roles_of(whole.columns, names)))
 
 
 def settled_rows(values: pl.DataFrame, first_settled: dict[str, int]) -> pl.Series:

@@ -43,12 +43,12 @@ def reporting(
     datasets: DataSets,
     validation: Validated,
     instrument: Instrument,
-    base_timeframe: str,
+    base: str,
 ) -> Report:
     """Quality, sessions, labels, splits, features and findings, as text and as pictures."""
     facts = Facts(
         symbol=instrument.symbol,
-        base_timeframe=base_timeframe,
+        base=base,
         quality=ingest.quality,
         cleaned=clean.counts,
         rolls=clean.rolls,

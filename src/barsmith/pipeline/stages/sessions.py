@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from barsmith.bars.ladder import Rung, ladder
+from barsmith.bars.base_bars import base_rung, clock_of
+from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import FIELDS, as_datetime
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import SessionSettings
@@ -18,7 +19,7 @@ from barsmith.pipeline.stages.clean import CleanMinutes
 
 @dataclass(frozen=True)
 class SessionBars:
-    """base: {timeframe: the finished base bars}, in the contract's own prices, in the order of time."""
+    """base: {timeframe or kind of clock: the finished base bars}, in the contract's own prices, in the order of time."""
 
     base: dict[str, pl.DataFrame]
 
@@ -28,12 +29,13 @@ class SessionBars:
 
 
 @stage
-def sessions(clean: CleanMinutes, instrument: Instrument, hours: SessionSettings, base_timeframe: str) -> SessionBars:
+def sessions(clean: CleanMinutes, instrument: Instrument, hours: SessionSettings, base: str) -> SessionBars:
     """Base bars with session_id, minutes_since_open and session_progress."""
     table = load_sessions(instrument.calendar, hours.hours)
-    own = ladder(clean.minutes, table, [base_timeframe], adjusted=False)[base_timeframe]
-    adjusted = ladder(clean.minutes, table, [base_timeframe])[base_timeframe]
-    name = base_timeframe if base_timeframe != "1m" else "1m_bars"  # 1m.parquet holds the minutes themselves
+    own = base_rung(clean.minutes, table, base, adjusted=False)
+    adjusted = base_rung(clean.minutes, table, base)
+    clock = clock_of(base)
+    name = clock.kind if clock else base if base != "1m" else "1m_bars"  # 1m.parquet holds the minutes themselves
     return SessionBars({name: bar_table(own, table).with_columns(last_direction=directions(adjusted.bars[:, 3]))})
 
 

@@ -1,0 +1,233 @@
+"""A process for a user's file, seen from the process that audits it: asked with a deadline, believed in nothing, always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import polars as pl
+
+from barsmith.bars.minutes import Minutes
+from barsmith.features.audit.messages import receive, send
+from barsmith.features.audit.other_histories import Shift
+from barsmith.features.audit.readers import Columns
+
+#: First bars, at which kernels may have to be compiled.
+COMPILING = 3
+STARTING = "from barsmith.features.audit.child import main; main()"
+
+
+class AnswerError(Exception):
+    """The user's file did not answer as it must. kind: crash, exit, hang or slow."""
+
+    def __init__(self, kind: str, told: str, bar: int | None = None) -> None:
+        super().__init__(told)
+        self.kind, self.told, self.bar = kind, told, bar
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds. load: to run the file. answer: for a history. bar: for one bar (the first may have to compile). feature: for one feature at every bar."""
+
+    load: float = 60.0
+    answer: float = 180.0
+    bar: float = 20.0
+    feature: float = 120.0
+
+
+@dataclass(frozen=True)
+class Market:
+    """What a child must know to read bars as this process does."""
+
+    calendar: str
+    hours: str
+    base: str
+    rolls: tuple[int, ...]
+    timeframes: tuple[str, ...]
+    params: Mapping[str, Mapping[str, Sequence[Any]]]
+    patience: Patience = Patience()
+
+
+class Worker:
+    """A fresh interpreter that has loaded one user's file. It is a `Reader` once it was told what to `use`."""
+
+    def __init__(self, file: Path, market: Market, shift: Shift | None = None) -> None:
+        self.file, self.market, self.patience, self.shift = file, market, market.patience, shift or Shift()
+        self.names: tuple[str, ...] = ()
+        self.deadline, self.is_late, self.over = float("inf"), False, threading.Event()
+
+    def __enter__(self) -> Self:
+        self.folder = tempfile.TemporaryDirectory(prefix="bars-", ignore_cleanup_errors=True)  # an empty place to stand in
+        self.process = subprocess.Popen(  # noqa: S603 this interpreter
+            [sys.executable, "-c", STARTING],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder.name,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(importable())},
+        )
+        threading.Thread(target=self.watch, daemon=True).start()
+        try:
+            head, _ = self.ask("load", within=self.patience.load, **self.definition())
+        except BaseException:
+            self.__exit__()
+            raise
+        self.features: list[dict[str, Any]] = head["features"]
+        self.refused: list[dict[str, str]] = head["refused"]
+        self.left_out: list[str] = head["left_out"]
+        return self
+
+    def definition(self) -> dict[str, Any]:
+        market = self.market
+        return {
+            "path": importable(),
+            "file": str(self.file.resolve()),
+            "calendar": market.calendar,
+            "hours": market.hours,
+            "base": market.base,
+            "rolls": list(self.shift.minutes(market.rolls)),
+            "timeframes": list(market.timeframes),
+            "params": {family: {key: list(values) for key, values in chosen.items()} for family, chosen in market.params.items()},
+            "shift": [self.shift.days, self.shift.numbers],
+        }
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.process.kill()
+        for stream in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                stream.close()  # type: ignore[union-attr]
+        self.process.wait()
+        self.folder.cleanup()
+
+    def watch(self) -> None:
+        """End the process once its deadline has passed: whoever waits for its answer then reads the end of the pipe."""
+        while not self.over.wait(0.05):
+            if time.monotonic() > self.deadline:
+                self.is_late = True
+                self.process.kill()
+                return
+
+    def ask(self, question: str, *arrays: np.ndarray, within: float, **more: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Raises AnswerError where it fails, ends or does not answer within so many seconds."""
+        into, out = self.process.stdin, self.process.stdout
+        self.deadline = time.monotonic() + within
+        try:
+            send(into, {"ask": question, **more}, *arrays)  # type: ignore[arg-type]
+            head, columns = receive(out)  # type: ignore[arg-type]
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise self.ended(within, error) from error
+        finally:
+            self.deadline = float("inf")
+        if "failed" in head:
+            raise AnswerError("exit" if head["failed"] == "exit" else "crash", str(head.get("told", ""))[:500])
+        return head, columns
+
+    def ended(self, within: float, error: Exception) -> AnswerError:
+        if self.is_late:
+            return AnswerError("hang", f"no answer within {within:g} seconds")
+        if not isinstance(error, OSError | EOFError):
+            self.process.kill()
+            return AnswerError("crash", f"its answer makes no sense: {error}")
+        try:
+            code = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            return AnswerError("exit", "it closed its pipe")
+        return (
+            AnswerError("crash", f"killed by signal {-code}") if code < 0 else AnswerError("exit", f"it ended its process with code {code}")
+        )
+
+    def use(self, names: Sequence[str], learned: Mapping[str, Any] | None = None) -> None:
+        self.ask("use", names=list(names), learned=dict(learned or {}), within=self.patience.answer)
+        self.names = tuple(names)
+
+    def learn(
+        self, minutes: Minutes, names: Sequence[str], slices: Sequence[tuple[int, int]], seed: int
+    ) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """(what the nodes of these features learn, by key; for each feature the keys of its nodes)."""
+        pieces = [[int(a), int(b)] for a, b in slices]
+        head, _ = self.ask("learn", *arrays_of(minutes), names=list(names), slices=pieces, seed=seed, within=self.patience.feature)
+        return head["learned"], head["users"]
+
+    def read(self, raw: pl.DataFrame, now: int | None = None) -> Columns:
+        file = io.BytesIO()
+        raw.write_ipc(file)
+        _, columns = self.ask(
+            "read", np.frombuffer(file.getvalue(), np.uint8), now=now, within=self.patience.feature * max(1, len(self.names))
+        )
+        return self.checked(columns)
+
+    def read_minutes(self, minutes: Minutes) -> Columns:
+        _, columns = self.ask("read_minutes", *arrays_of(minutes), within=self.patience.feature * max(1, len(self.names)))
+        return self.checked(columns)
+
+    def checked(self, columns: list[np.ndarray]) -> Columns:
+        start, end, matrix, first = columns
+        if len(start) != len(end) or matrix.shape != (len(end), len(self.names)) or len(first) != len(self.names):
+            raise AnswerError(
+                "crash", f"its answer makes no sense: {matrix.shape} values for {len(end)} bars of {len(self.names)} features"
+            )
+        return Columns(start, end, matrix, first)
+
+    def begin(self, minutes: Minutes) -> None:
+        self.ask("begin", *arrays_of(minutes), within=self.patience.answer)
+        self.fed, self.expected = 0, 0
+
+    def feed(self, time_: np.ndarray, bars: np.ndarray, now: int) -> tuple[np.ndarray, np.ndarray]:
+        within = self.patience.load if self.fed < COMPILING else self.patience.bar
+        try:
+            _, (ends, values) = self.ask("feed", time_, bars, now=now, within=within)
+        except AnswerError as failure:
+            failure.bar = self.fed
+            raise
+        self.fed += 1
+        self.refuse_slow()
+        if values.shape != (len(ends), len(self.names)):
+            raise AnswerError("crash", "its answer makes no sense")
+        return ends, values
+
+    def refuse_slow(self) -> None:
+        """Raises AnswerError `slow` once it is clear that the bars to come will take longer than they may."""
+        if self.fed <= COMPILING:
+            self.began = time.monotonic()
+            return
+        spent, allowed = time.monotonic() - self.began, self.patience.feature * max(1, len(self.names))
+        each = spent / (self.fed - COMPILING)
+        if spent > allowed or (spent > self.patience.feature / 12 and each * self.expected > allowed):
+            told = f"{1000 * each:.1f} ms a bar: {self.expected:,} bars would take {each * self.expected:,.0f} s, more than the {allowed:g} s they may"
+            raise AnswerError("slow", told, self.fed)
+
+    def tails(self, rows: np.ndarray, order: np.ndarray, name: str) -> np.ndarray:
+        _, (values,) = self.ask("tails", rows, order, name=name, within=self.patience.feature)
+        return values
+
+    def call(self, rows: np.ndarray, name: str) -> np.ndarray:
+        _, (values,) = self.ask("call", rows, name=name, within=self.patience.answer)
+        return values
+
+    def opened(self) -> list[str]:
+        head, _ = self.ask("opened", within=self.patience.bar)
+        return [str(each)[:300] for each in head["opened"]]
+
+
+def importable() -> list[str]:
+    """Where this process looks for modules, as whole paths: the child stands elsewhere."""
+    return list(dict.fromkeys(os.path.abspath(each) for each in sys.path))
+
+
+def arrays_of(minutes: Minutes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return minutes.time, minutes.bars, minutes.contract.astype(np.int64), minutes.factor
+
+
+Stream = BinaryIO
