@@ -33,10 +33,10 @@ def test_raw_bars_become_signals(real_data, tmp_path, symbol, majority):
     here = ("--workspace", tmp_path)
 
     run = json.loads(call("./pipeline", "--json", "run", "--symbols", symbol, *here))
-    assert [s["status"] for s in run["stages"]] == ["done"] * 12
+    assert [s["status"] for s in run["stages"]] == ["done"] * 13
     assert run["features"] > 150
     again = json.loads(call("./pipeline", "--json", "run", "--symbols", symbol, *here))
-    assert [s["status"] for s in again["stages"]] == ["cached"] * 12
+    assert [s["status"] for s in again["stages"]] == ["cached"] * 13
 
     script = (sys.executable, "scripts/train_model.py")
     training = json.loads(call(*script, "--json", "--model", "xgboost", "--horizon", "20", *here))

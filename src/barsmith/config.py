@@ -132,11 +132,11 @@ Rolls = Annotated[
 
 def five_days_of(base: object, clock: object) -> int:
     """Base bars of five days; what is no timeframe or clock is refused elsewhere."""
-    if isinstance(clock, dict) and clock.get("kind", "time") != "time" and clock.get("threshold") is None:
+    if isinstance(clock, dict) and clock.get("kind", "time") != "time":
         bars = clock.get("bars_per_session", 78)
-        if isinstance(bars, int | float) and 0 < bars <= 1440:
-            return int(5 * bars)
-    return max(1, EMBARGO_MINUTES // TIMEFRAMES.get(base, 5)) if isinstance(base, str) else 1440
+        trails = clock.get("threshold") is None and isinstance(bars, int | float) and 0 < bars <= 1440
+        return int(5 * bars) if trails else EMBARGO_MINUTES // TIMEFRAMES["5m"]
+    return max(1, EMBARGO_MINUTES // TIMEFRAMES.get(base if isinstance(base, str) else "", 5))
 
 
 class Section(BaseModel):
@@ -315,7 +315,7 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _split_section(cls, values: Any) -> Any:
-        """The flat keys put into their section; the embargo, where none is given, five days of base bars: 1440 of 5m, 120 of 1h, 390 of a clock."""
+        """The flat keys put into their section; the embargo, where none is given, five days of base bars: 1440 of 5m, 120 of 1h, 390 of a trailing clock."""
         if not isinstance(values, dict) or not isinstance(values.get("splits") or {}, dict | SplitSettings):
             return values
         section = values.get("splits") or {}

@@ -14,7 +14,7 @@ from barsmith.features import close, lag
 from barsmith.features.registry import catalogue, load_module
 from barsmith.testing import features as checks
 from barsmith.testing.feature_trial import Told, Trial, lived, same_bits
-from barsmith.testing.features import CHECKS, check_feature, check_features
+from barsmith.testing.features import CHECKS, apart, check_feature, check_features
 
 FAULTY = Path(__file__).with_name("faulty_features.py")
 NUMBER = 22
@@ -162,3 +162,9 @@ def test_nothing_to_check_is_refused(tmp_path):
 def test_equal_bits_are_equal_numbers_or_both_nan():
     a, b = np.array([0.1 + 0.2, np.nan, 0.0, np.nan, 1.0]), np.array([0.3, -np.nan, -0.0, 1.0, 1.0])
     assert same_bits(a, b).tolist() == [False, True, False, False, True]
+
+
+def test_an_infinite_value_is_near_itself_alone():
+    expected = np.array([[np.inf, -np.inf, np.inf, 5.0, np.nan, 1.0]]).T
+    found = np.array([[5.0, np.inf, np.inf, np.inf, 1.0, 1.05]]).T
+    assert apart(found, expected, 0.1)[:, 0].tolist() == [True, True, False, True, True, False]

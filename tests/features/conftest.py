@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from market import SESSIONS, awkward_minutes, ordinary_minutes
 
 from barsmith.bars.ladder import ladder, rung_columns
 from barsmith.bars.minutes import Minutes
 from barsmith.features.learned import learn, with_learned
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import catalogue
+from barsmith.testing.markets import SESSIONS, awkward_minutes, ordinary_minutes
 
 
 @dataclass(frozen=True)

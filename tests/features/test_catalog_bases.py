@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from market import SESSIONS, awkward_minutes, ordinary_minutes
 
 from barsmith.bars.cleaning import clean
 from barsmith.bars.minutes import Minutes
@@ -14,6 +13,7 @@ from barsmith.features.live import Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
 from barsmith.testing.features import lived, same_bits
+from barsmith.testing.markets import SESSIONS, awkward_minutes, ordinary_minutes
 
 #: Those that learn are tested with what they learn from.
 FEATURES = {name: each.expr for name, each in catalogue().items() if each.group != "regime"}

@@ -18,11 +18,11 @@ from formulas import (
     share,
     true_range,
 )
-from market import SESSIONS, ordinary_minutes
 
 from barsmith.config import TIMEFRAMES as LADDER
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
+from barsmith.testing.markets import SESSIONS, ordinary_minutes
 
 TIMEFRAMES = ("1m", "15m", "30m", "1h", "4h", "1d")
 BETWEEN = ("5m", "10m", "20m", "25m", "45m")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from formulas import agree
-from market import SESSIONS
 from test_catalog_mtf import seen
 
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
+from barsmith.testing.markets import SESSIONS
 
 RUNGS = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h")
 

@@ -1,4 +1,4 @@
-"""The regime group: its formulas, its promises live and from later origins, and that what it learned never saw another row."""
+"""The regime group: its formulas, and that what it learned never saw another row. Its promises: tests/conformance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import pytest
 from formulas import average
-from market import SESSIONS, awkward_minutes, ordinary_minutes
 from single import read, read_expression
 from test_settling import apart
 
@@ -20,10 +19,10 @@ from barsmith.errors import UsageError
 from barsmith.features.catalog.regime import hidden_regime, outside, quantile_cuts, since_change, trend_rule, usual, usual_range
 from barsmith.features.graph import Column
 from barsmith.features.learned import learn, learned_nodes, stretches, with_learned
-from barsmith.features.live import Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
 from barsmith.splits.purging import purged
+from barsmith.testing.markets import SESSIONS, awkward_minutes, ordinary_minutes
 
 ENTRIES = {name: entry for name, entry in catalogue().items() if entry.group == "regime"}
 FEATURES = {name: entry.expr for name, entry in ENTRIES.items()}
@@ -257,47 +256,6 @@ def test_two_halves_of_a_market_give_the_label_the_same_meaning():
     one, two = (label[-rows:] for label in labels)
     assert (one == two).mean() > 0.75
     assert (np.abs(one - two) == 1).mean() < 0.01  # calm is never wild
-
-
-# Promises
-
-
-def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
-
-
-def lived(live: Live, minutes: Minutes) -> np.ndarray:
-    bars = zip(minutes.time.tolist(), minutes.adjusted().tolist(), strict=True)
-    return np.array([bar.features for time, minute in bars for bar in live.update(time, minute)])
-
-
-@pytest.mark.parametrize("at", [1, 20_011, 33_333])
-def test_live_and_restored_it_says_the_bits_of_the_batch(at, plan, awkward_market, reading):
-    found = lived(Live(plan, awkward_market[:at]), awkward_market[at : at + 15_000 if at > 1 else None])
-    first = 0 if at == 1 else np.searchsorted(reading.base.end, awkward_market.time[at], "right")
-    assert len(found) > 2000
-    expected = reading.matrix[first : first + len(found)]
-    assert all(same_bits(np.nan_to_num(found[:, k], nan=-9.0), np.nan_to_num(expected[:, k], nan=-9.0)) for k in range(len(plan.names)))
-
-
-@pytest.mark.parametrize("cut", [9_000, 20_011, 27_777, 34_567])
-def test_the_bars_up_to_a_moment_give_its_rows(cut, plan, awkward_market, reading):
-    prefix = plan.read(awkward_market[:cut]).matrix
-    assert same_bits(np.nan_to_num(prefix, nan=-9.0), np.nan_to_num(reading.matrix[: len(prefix)], nan=-9.0))
-
-
-@pytest.mark.parametrize("origin", [533, 1381, 2222, 4007, 6900, 7411, 9999, 12_345])
-def test_it_is_settled_after_the_bars_it_declares(origin, plan, awkward_market, reading):
-    later = plan.read(awkward_market[origin:])
-    different = apart(later.matrix, reading.matrix[-len(later.matrix) :])
-    for k, name in enumerate(plan.names):
-        assert not different[later.first_settled[k] :, k].any(), name
-    assert later.settled.sum() > 500
-
-
-def test_it_is_finite_where_the_market_stands_still(plan, reading):
-    for name in plan.names:
-        assert np.isfinite(column(plan, reading, name)).all(), name
 
 
 # What is learned

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from formulas import agree, atr, bars_of, quotient
-from market import SESSIONS, ordinary_minutes
 from single import read
 
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
+from barsmith.testing.markets import SESSIONS, ordinary_minutes
 
 CHICAGO = ZoneInfo("America/Chicago")
 

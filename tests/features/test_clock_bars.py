@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from market import OCTOBER, SESSIONS, awkward_minutes, ordinary_minutes
 
 from barsmith.bars.base_bars import clock_name
 from barsmith.bars.clocks import Clock, clock_rung
@@ -15,6 +14,7 @@ from barsmith.features.live import Finished, Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue, settling
 from barsmith.testing.features import same_bits
+from barsmith.testing.markets import OCTOBER, SESSIONS, awkward_minutes, ordinary_minutes
 
 TRAILING = clock_name(Clock("dollar", bars_per_session=60.0, sessions=5, usd_per_point=5.0))
 FIXED = clock_name(Clock("volume", threshold=1500.0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from market import SESSIONS, ordinary_minutes
 
 from barsmith.bars.minutes import Minutes
 from barsmith.errors import UsageError
@@ -15,6 +14,7 @@ from barsmith.features.live import Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
 from barsmith.testing.features import CHECKS, Trial
+from barsmith.testing.markets import SESSIONS, ordinary_minutes
 
 MINUTES = ordinary_minutes(30, seed=3)  # over the end of daylight saving time in Chicago, on 2 November 2025
 FIRST = int(MINUTES.time[0])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from market import SESSIONS, ordinary_minutes
 
 from barsmith.errors import UsageError
 from barsmith.features import Bars, close, feature, lag
@@ -15,6 +14,7 @@ from barsmith.features.live import Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue, definitions, variants_of
 from barsmith.testing.feature_trial import lived, same_bits
+from barsmith.testing.markets import SESSIONS, ordinary_minutes
 
 FEATURES = catalogue()
 NAMES = list(FEATURES)

@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from market import SESSIONS, ordinary_minutes
 
 from barsmith.bars.ladder import ladder
 from barsmith.bars.minutes import Minutes
@@ -16,6 +15,7 @@ from barsmith.features.formula import formula
 from barsmith.features.learned import LearnedParams, is_learned, key_of, learn, learner, stretches, with_learned
 from barsmith.features.live import Live
 from barsmith.features.plan import Plan
+from barsmith.testing.markets import SESSIONS, ordinary_minutes
 
 MINUTES = ordinary_minutes(8, seed=4)
 START, PAST = int(MINUTES.time[0]), int(MINUTES.time[-1]) + 1

@@ -94,7 +94,7 @@ def test_a_minute_before_the_clock_is_refused_and_changes_nothing():
     with pytest.raises(DataError) as refused:
         live.update(int(minutes.time[0]), [1.0] * 5)
     assert refused.value.code == "stream/late"
-    assert live.clock == int(minutes.time[-1]) + 1
+    assert live.now == int(minutes.time[-1]) + 1
 
 
 def test_a_later_minute_closes_the_bars_that_nobody_finished():

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from market import SESSIONS, kept, ordinary_minutes
 
 from barsmith.features import Bars, absolute, close, high, kernel, lag, log, low, maximum, mean, on, ratio, sign, sqrt, ta, volume, zscore
 from barsmith.features.graph import Expr, Several
@@ -14,6 +13,8 @@ from barsmith.features.live import Live
 from barsmith.features.plain import plain_function
 from barsmith.features.plan import Plan
 from barsmith.features.windows import moments
+from barsmith.testing.feature_trial import lived, same_bits
+from barsmith.testing.markets import SESSIONS, kept, ordinary_minutes
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,6 @@ def plan_of(**features: Expr) -> Plan:
     return Plan(features, base="5m", sessions=SESSIONS)
 
 
-def lived(live: Live, minutes) -> np.ndarray:
-    bars = zip(minutes.time.tolist(), minutes.adjusted().tolist(), strict=True)
-    return np.array([bar.features for time, minute in bars for bar in live.update(time, minute)])
-
-
 @pytest.fixture(scope="module")
 def minutes():
     """Two sessions and a bit; the first lost its last half hour, so that its day closes after its last base bar."""
@@ -90,9 +86,9 @@ def minutes():
 def test_nodes_of_every_kind_side_by_side_have_the_bits_of_their_columns(known, minutes):
     plan = plan_of(**FEATURES)
     expected = plan.read(minutes).matrix
-    found = lived(Live(plan, minutes[:known]), minutes[known:])
+    found = lived(Live(plan, minutes[:known]), minutes[known:]).matrix
     expected = expected[len(expected) - len(found) :]
-    different = (found.view(np.int64) != np.ascontiguousarray(expected).view(np.int64)) & ~(np.isnan(found) & np.isnan(expected))
+    different = ~same_bits(found, expected)
     assert not different.any(), [name for k, name in enumerate(plan.names) if different[:, k].any()]
     assert np.isfinite(found[-1]).all()
 
@@ -100,7 +96,7 @@ def test_nodes_of_every_kind_side_by_side_have_the_bits_of_their_columns(known, 
 def test_a_day_that_closed_after_its_last_base_bar_is_seen_by_the_next_one(minutes):
     next_day = int(np.argmax(np.diff(minutes.time) > 30)) + 1
     live = Live(plan_of(day=on("1d", close)), minutes[: next_day + 1])
-    assert lived(live, minutes[next_day + 1 : next_day + 5]).tolist() == [[minutes.bars[next_day - 1, 3]]]
+    assert lived(live, minutes[next_day + 1 : next_day + 5]).matrix.tolist() == [[minutes.bars[next_day - 1, 3]]]
 
 
 def test_all_compiled_steps_of_a_bar_run_in_a_few_calls(minutes, whole_plan):
@@ -114,10 +110,10 @@ def test_all_compiled_steps_of_a_bar_run_in_a_few_calls(minutes, whole_plan):
 def test_two_sessions_of_one_plan_do_not_share_their_state(minutes):
     plan = plan_of(average=mean(close, n=5), before=lag(close, 2), strength=ta.RSI(close, timeperiod=3))
     first, second = Live(plan, minutes[:500]), Live(plan, minutes[:500])
-    alone = lived(first, minutes[500:600])
+    alone = lived(first, minutes[500:600]).matrix
     for time, bar in zip(range(int(minutes.time[600]), int(minutes.time[600]) + 50), np.full((50, 5), 9.0).tolist(), strict=True):
         first.update(time, bar)
-    assert lived(second, minutes[500:600]).tolist() == alone.tolist()
+    assert lived(second, minutes[500:600]).matrix.tolist() == alone.tolist()
 
 
 def test_what_a_kernel_raises_at_a_live_bar_is_raised(minutes):

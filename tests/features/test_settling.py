@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import talib
-from market import SESSIONS, awkward_minutes, kept, ordinary_minutes
 from talib import abstract
 
 from barsmith.bars.ladder import ladder
 from barsmith.features import close, ta
 from barsmith.features.indicators import LEVELS, MEMORY, Talib
 from barsmith.features.plan import Plan
+from barsmith.testing.markets import SESSIONS, awkward_minutes, kept, ordinary_minutes
 
 CLOSE_ENOUGH = 1e-9
 MARKETS = {

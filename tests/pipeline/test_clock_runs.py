@@ -74,9 +74,9 @@ def test_a_clock_run_says_live_what_it_says_in_batch(bundle: Bundle, copied: Pat
     totals = []
     for message in later[2000:2040].iter_rows(named=True):
         session.update(message_of(message))
-        totals.append(session.features.ticking.total)
+        totals.append(session.features.clock.total)
         session.restore()
-        assert session.features.ticking.total == totals[-1]
+        assert session.features.clock.total == totals[-1]
     assert max(totals) > 0
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from forging import Record, forge, record_in
 
-from barsmith.cli.features import entry, known
+from barsmith.cli.features import known
 from barsmith.errors import BarsmithError, DataError, IntegrityError, UsageError
 from barsmith.pipeline.api import rerun, run, train
 from barsmith.serving.bundle import Bundle
@@ -159,7 +159,7 @@ def test_features_list_shows_the_chosen_set_with_the_events(copied: Path) -> Non
     write_events(copied)
     found, base = known(copied, None)
     assert base == "5m"
-    listed = {name: entry(one, base) for name, one in found.items()}
+    listed = {name: one.entry(base) for name, one in found.items()}
     assert set(listed) >= {"rsi_14", "rsi_on_15m", "hour_sin", "hour_cos", *NAMES}
     assert {name for name in listed if not name.startswith(("hour_", "rsi_", "event_"))} == set()
     assert (listed["event_cpi_hours_to"]["group"], listed["event_cpi_hours_to"]["unit"]) == ("events", "hours")

@@ -19,7 +19,6 @@ from typing import Any
 OK, WARN, WRONG = "ok", "warn", "wrong"
 GIB = 1 << 30
 ENOUGH_MEMORY, ENOUGH_DISK = 2 * GIB, 2 * GIB
-SAME_MODULE = ("xgboost", "xgboost-cpu")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 
 from barsmith.cli.features_audit import audit
 from barsmith.cli.features_plot import plot
-from barsmith.cli.known_features import contract_asked, entry, known, named, nearest
+from barsmith.cli.known_features import contract_asked, known, named, nearest
 from barsmith.cli.options import Modules, Symbol, Workspace
 from barsmith.cli.printing import Report, Table, say
 from barsmith.cli.verbs import Group, Verb
@@ -37,7 +37,7 @@ def list_all(
     if group is not None and group not in groups:
         do = nearest(group, groups) if len(groups) > 20 else f"choose among {', '.join(groups)}"
         raise UsageError("config/unknown-name", expected="a group of features", came=ascii(group)[:80], do=do, where="--group")
-    rows = [entry(one, base) for one in found.values() if group in (None, one.group)]
+    rows = [one.entry(base) for one in found.values() if group in (None, one.group)]
     return Report(rows, [Table(rows), f"{len(rows)} features; warm-up in finished bars of the timeframe beside it"])
 
 
@@ -68,7 +68,7 @@ def what_it_is(one: Feature, base: str, picture: Picture) -> dict[str, Any]:
     from barsmith.features.settled import BASE, STARTS, settled
 
     measured = settled(one) if base == BASE else None
-    return entry(one, base) | {
+    return one.entry(base) | {
         "family": one.family,
         "params": dict(one.params),
         "summary": one.summary,

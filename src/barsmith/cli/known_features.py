@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from barsmith.errors import UsageError, did_you_mean
 
@@ -41,11 +41,6 @@ def named(name: str, found: dict[str, Feature]) -> Feature:
 def nearest(name: str, known: Collection[str]) -> str:
     near = did_you_mean(name, known)
     return near if near.startswith("did you mean") else "see `barsmith features list`"
-
-
-def entry(one: Feature, base: str) -> dict[str, Any]:
-    bars, timeframe = one.warmup(base)
-    return {"name": one.name, "group": one.group, "unit": one.unit, "source": one.source, "warmup_bars": bars, "timeframe": timeframe}
 
 
 def contract_asked(symbol: str, settings: Settings) -> str:

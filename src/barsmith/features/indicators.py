@@ -78,6 +78,8 @@ class Talib(Several):
         history = tuple(x if raw else held(x) for x, raw in zip(history, is_raw, strict=True))
         start = max(leading_gap(x) for x in history)
         try:
+            if size - start <= abstract.Function(self.name, **dict(self.params)).lookback:  # type: ignore[attr-defined]
+                raise talib.InsufficientHistory  # it would aim its output past the end, and refuse what happens to lie there
             opened = getattr(stream, self.name).open_and_fill(*(x[start:] for x in history), **dict(self.params))
         except talib.InsufficientHistory:
             rows = list(zip(*(x[start:] for x in history), strict=True))

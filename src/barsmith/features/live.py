@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from barsmith.bars.clocks import LiveClock
+from barsmith.bars.clocks import NEVER, LiveClock
 from barsmith.bars.ladder import bar_columns
 from barsmith.bars.minutes import Minutes, moment
 from barsmith.config import TIMEFRAMES
@@ -16,7 +16,6 @@ from barsmith.features.graph import BAR_FIELDS, Column
 from barsmith.features.plan import Plan
 from barsmith.features.program import Cells, Program
 
-NEVER = 1 << 60
 SESSION = BAR_FIELDS.index("session")
 
 
@@ -38,14 +37,14 @@ class Live:
 
     def __init__(self, plan: Plan, minutes: Minutes) -> None:
         self.plan, self.sessions = plan, plan.sessions
-        self.clock, self.next_end = 0, NEVER
+        self.now, self.next_end = 0, NEVER
         self.session, self.session_open, self.session_close = -1, 0, 0
         self.buckets: dict[str, list[Any]] = {}
         today = self.last_session_start(minutes)
         now = int(minutes.time[today]) if today < len(minutes) else 0  # today's first minute has closed every bar before it
         before = plan.read(minutes[:today], now, keep=False, origin=int(minutes.time[0]) if len(minutes) else None)
         self.ready, self.waiting = before.ready, before.waiting
-        self.ticking = LiveClock(plan.clock, plan.sessions, minutes[:today]) if plan.clock else None
+        self.clock = LiveClock(plan.clock, plan.sessions, minutes[:today]) if plan.clock else None
         self.last_session = -1.0  # of the base bar finished last; today's first one is of another
         self.cells = Cells(plan, before.values)
         self.outputs = np.array([self.cells.places[j][0] for j in plan.outputs], np.int64)
@@ -73,12 +72,12 @@ class Live:
         """One minute: its open time, and open high low close volume at adjusted prices. Returns the base bars it finished.
 
         price: the close in the contract's own prices, where the two differ: a dollar clock counts dollars.
-        A minute outside the session makes no bar. Raises DataError `stream/late` for a minute before the clock.
+        A minute outside the session makes no bar. Raises DataError `stream/late` for a minute before `now`.
         """
-        if time < self.clock:
+        if time < self.now:
             raise DataError(
                 "stream/late",
-                expected=f"a minute not before {moment(self.clock)}",
+                expected=f"a minute not before {moment(self.now)}",
                 came=str(moment(time)),
                 do="send minutes in the order of time; correct the history and restore to insert an older one",
             )
@@ -90,7 +89,7 @@ class Live:
             if not self.has_begun:
                 self.begin(time)
         finished = self.advance(time)
-        ticked = self.ticking is not None and self.ticking.add(time, bar[3] if price is None else price, bar[4])
+        is_full = self.clock is not None and self.clock.add(time, bar[3] if price is None else price, bar[4])
         for timeframe in self.plan.timeframes:
             bucket = self.buckets.get(timeframe)
             if bucket is None:
@@ -103,13 +102,13 @@ class Live:
                     fields[2] = bar[2]
                 fields[3] = bar[3]
                 fields[4] += bar[4]
-        if ticked:
+        if is_full:
             self.end_base(time + 1)
         return finished + self.advance(time + 1)
 
     def open_bucket(self, timeframe: str, time: int, bar: list[float]) -> None:
-        if timeframe == self.plan.base and self.ticking is not None:
-            if not self.ticking.has_bars:
+        if timeframe == self.plan.base and self.clock is not None:
+            if not self.clock.has_bars:
                 return
             start, end = time, self.session_close  # or when the clock says so
         else:
@@ -126,8 +125,8 @@ class Live:
         self.next_end = min(self.next_end, end)
 
     def advance(self, now: int) -> list[Finished]:
-        """The clock has reached `now`: close every bar that ends by then, earlier ends first, the base bar last."""
-        self.clock = max(self.clock, now)
+        """Time has reached `now`: close every bar that ends by then, earlier ends first, the base bar last."""
+        self.now = max(self.now, now)
         finished = []
         while self.next_end <= now:
             end = self.next_end
@@ -145,7 +144,7 @@ class Live:
 
     def settle(self, timeframe: str, session: float) -> None:
         """What the bar that has just been finished, of this session, was waited for."""
-        if self.ticking is not None and timeframe == self.plan.base and not self.ticking.is_settled:
+        if self.clock is not None and timeframe == self.plan.base and not self.clock.is_settled:
             return
         was_ready, is_new = self.ready.copy(), session != self.last_session
         for j, node in enumerate(self.plan.nodes):

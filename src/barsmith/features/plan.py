@@ -51,7 +51,10 @@ class Reading:
 
 
 class Plan:
-    """A feature set ready to be read. features: expressions by name. base: the timeframe, or name of a clock, on whose bars decisions are made."""
+    """A feature set ready to be read.
+
+    features: expressions by name. base: the timeframe, or name of a clock, on whose bars decisions are made.
+    """
 
     def __init__(self, features: Mapping[str, Expr], *, base: str, sessions: Sessions) -> None:
         self.base, self.sessions, self.names = base, sessions, tuple(features)
@@ -169,8 +172,8 @@ class Plan:
         """Per node: the index of the first bar of its timeframe at which it has settled, and the sessions and then bars it still waits for.
 
         A bar that had begun before the origin is not whole, so its timeframe starts with the next one; a clock's bars count from the
-        session `settled` on, also for what only reads other timeframes: before it there would be other bars from another origin. A node waits for its inputs, then for bars of its own; one whose inputs have not settled waits from then on:
-        its index is unknown.
+        session `settled` on, also for what only reads other timeframes: before it there would be other bars from another origin.
+        A node waits for its inputs, then for bars of its own; one whose inputs have not settled waits from then on: its index is unknown.
         """
         first: list[int] = []
         waiting: list[tuple[int, int]] = []
@@ -200,7 +203,7 @@ class Plan:
 
 
 def after_sessions(session: np.ndarray, start: int, sessions: int, bars: int) -> tuple[int, tuple[int, int]]:
-    """The bar before which, from `start` on, so many sessions have begun and then so many bars been finished; the sessions and bars that are missing.
+    """The bar before which, from `start` on, so many sessions have begun and then so many bars been finished; and how many are missing.
 
     A clock's bars are counted in sessions as they come: no number of them is sure to fill one. session: (m,) of each bar.
     """

@@ -23,7 +23,6 @@ from barsmith.errors import BarsmithError, UsageError, did_you_mean
 from barsmith.features.graph import Expr, On, Several
 from barsmith.features.plain import plain_function
 
-Variants = Mapping[str, Sequence[Any]]
 #: The longest period that TA-Lib knows.
 LONGEST = 100_000
 
@@ -73,6 +72,18 @@ class Feature:
         needed = settling(self.expr, base)
         timeframe = max(needed, key=lambda t: needed[t] * bar_minutes(t)[1])
         return needed[timeframe], timeframe
+
+    def entry(self, base: str) -> dict[str, Any]:
+        """What the catalogue says of it, over base bars of this timeframe or clock."""
+        bars, timeframe = self.warmup(base)
+        return {
+            "name": self.name,
+            "group": self.group,
+            "unit": self.unit,
+            "source": self.source,
+            "warmup_bars": bars,
+            "timeframe": timeframe,
+        }
 
 
 #: Definitions by the module whose decorators made them.

@@ -1,4 +1,4 @@
-"""What makes a feature free of the price level: division with a stated value for nothing over nothing, and the typical range of a bar."""
+"""What makes a feature free of the price level: logarithms, division with a stated value for nothing over nothing, and the typical range."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from barsmith.features.graph import Expr, Operand, Step, close, expr, high, low, maximum
+from barsmith.features.graph import Expr, Operand, Step, close, expr, high, lag, log, low, maximum
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import mean
 from barsmith.features.pointwise import QUOTIENT
@@ -15,6 +15,9 @@ from barsmith.features.steps import Running
 
 #: The least range of a bar, as a share of its price: far under one tick of any contract, far over the rounding of its price.
 LEAST_RANGE = 1e-5
+
+log_close = log(close)
+log_change = log_close - lag(log_close, 1)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Ratio(Expr):
 def ratio(above: Operand, below: Operand, flat: float = 0.0, least: float = 0.0) -> Expr:
     """above / below, and `flat` in a market that stands still: where below is 0, or not larger than `least` in size."""
     return Ratio((expr(above), expr(below)), float(flat), float(least))
+
+
+#: Close in the bar's range, -1 at the low and 1 at the high; 0 for a bar of one price.
+location = ratio((close - low) - (high - close), high - low)
 
 
 def typical_range(n: int = 14) -> Expr:

@@ -19,7 +19,6 @@ from barsmith.errors import DataError
 
 MAX_BYTES = 64 * 1024
 MAX_AHEAD = 10  # minutes that a feed's clock may run ahead of ours
-KNOWN = {"datetime", "symbol", "contract", "roll_ratio", *FIELDS}
 
 
 @dataclass(frozen=True)

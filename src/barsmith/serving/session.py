@@ -72,7 +72,7 @@ class LiveSession:
         if self.bundle.sessions.number(time) < 0:
             self.counts["out_of_session"] += 1
             return []
-        if time <= self.newest or time < self.features.clock:
+        if time <= self.newest or time < self.features.now:
             return self.repeated(time, bar)
         self.roll(message)
         self.newest = time

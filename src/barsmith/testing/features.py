@@ -230,8 +230,9 @@ def typical(matrix: np.ndarray) -> np.ndarray:
 def apart(found: np.ndarray, expected: np.ndarray, share: float, size: np.ndarray | None = None) -> np.ndarray:
     """(m, f) bool: further from each other than a share of the value or of the column's median size, whichever is larger."""
     size = typical(expected) if size is None else size
+    size_of = np.where(np.isfinite(expected), np.abs(expected), 0.0)  # nothing is near an infinite value but itself
     with np.errstate(all="ignore"):
-        near = np.abs(found - expected) <= share * np.maximum(np.abs(expected), size)
+        near = np.abs(found - expected) <= share * np.maximum(size_of, size)
     return ~(near | same_bits(found, expected))
 
 

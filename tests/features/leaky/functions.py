@@ -189,9 +189,9 @@ def missing_before_falls(bars):
 
 @feature(lookback=5)
 def only_late_ahead(bars):
-    """Honest for two thousand bars. Unit: log return."""
+    """Honest for a thousand bars. Unit: log return."""
     r = returns(bars)
-    r[2000:] = np.roll(r[2000:], -1) if len(r) > 2001 else r[2000:]
+    r[1000:] = np.roll(r[1000:], -1) if len(r) > 1001 else r[1000:]
     return r
 
 

@@ -88,7 +88,7 @@ def restored(reader: Reader, history: History, whole: Whole, cuts: Sequence[int]
     """A live session restored at each of these minutes' bars and fed on, against the whole; how many bars were compared."""
     compared = 0
     for i, cut in enumerate(cuts):
-        first = int(np.searchsorted(history.rung.first, cut, "right")) - 1
+        first = max(0, int(np.searchsorted(history.rung.first, cut, "right")) - 1)
         last = min(first + bars, len(history))
         reader.begin(history.minutes[: int(history.rung.first[first])])
         found = lived(reader, history, first, last)

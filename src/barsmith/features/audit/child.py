@@ -36,7 +36,7 @@ def main() -> None:
     """Serve the process that started this one until it hangs up."""
     questions, answers = private_streams()
     end_with_parent()
-    sys.argv[:] = ["barsmith", "run"]  # a file that looks where it is sees what it sees in a data run
+    forget_where_this_is()
     child = Child()
     while True:
         try:
@@ -54,7 +54,7 @@ def answered(child: Child, head: dict[str, Any], arrays: list[np.ndarray]) -> tu
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as end:
         return ({"failed": "exit", "told": f"{type(end).__name__}: {end}"},)
     except BarsmithError as error:
-        return ({"failed": "crash", "code": error.code, "told": str(error)[:500]},)
+        return ({"failed": "exit" if error.came.startswith("SystemExit") else "crash", "told": str(error)[:500]},)
     except BaseException as error:  # noqa: BLE001 told to the parent, which decides
         where = traceback.extract_tb(error.__traceback__)[-1]
         return ({"failed": "crash", "told": f"{type(error).__name__}: {error}"[:400] + f" ({Path(where.filename).name}:{where.lineno})"},)
@@ -67,6 +67,13 @@ def private_streams() -> tuple[BinaryIO, BinaryIO]:
     for fd in (0, 1):
         os.dup2(nothing, fd)
     return questions, answers
+
+
+def forget_where_this_is() -> None:
+    """A file that looks around sees what it sees in a data run."""
+    sys.argv[:] = ["barsmith", "run"]
+    for name in [name for name in sys.modules if name.startswith("barsmith.features.audit")]:
+        del sys.modules[name]
 
 
 def end_with_parent() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,9 @@ class Readings:
 
 def diagnose(module: Module, suspects: Mapping[str, Readings]) -> None:
     """Accuse each suspect of what fresh processes show."""
-    fresh = [module.without_failing(lambda names: fresh_columns(module, names), list(suspects)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        ways = [pool.submit(module.without_failing, lambda names: fresh_columns(module, names), list(suspects)) for _ in range(2)]
+        fresh = [way.result() for way in ways]
     for name, readings in suspects.items():
         if name in fresh[0] and name in fresh[1]:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,8 +53,9 @@ class Findings:
     def add(self, leak: Leak) -> None:
         """One of a feature and kind: the earliest."""
         known = self.leaks.get((leak.feature, leak.kind))
-        if known is None or (leak.first_bar or "9") < (known.first_bar or "9"):
-            self.leaks[leak.feature, leak.kind] = leak
+        first = min([each for each in (known, leak) if each is not None], key=lambda each: each.first_bar or "9")
+        told = first.told or leak.told or (known.told if known is not None else "")
+        self.leaks[leak.feature, leak.kind] = dataclasses.replace(first, told=told)
 
     def round(self, feature: str, size: float) -> None:
         self.rounding[feature] = max(self.rounding.get(feature, 0.0), size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,28 +13,28 @@ from typing import Any
 import numpy as np
 
 from barsmith.bars.minutes import Minutes
-from barsmith.features.audit import causality
-from barsmith.features.audit.causality import Whole
-from barsmith.features.audit.diagnosis import Readings, diagnose, fresh_columns, shuffled
+from barsmith.features.audit.diagnosis import Readings, diagnose
 from barsmith.features.audit.findings import Findings, Leak
 from barsmith.features.audit.fitting import Training, check_fit
-from barsmith.features.audit.functions import function_leaks, rows_of
 from barsmith.features.audit.history import History
-from barsmith.features.audit.moments import moments, starts
-from barsmith.features.audit.other_histories import Shift, same_calendar
+from barsmith.features.audit.opening import accuse_openers
+from barsmith.features.audit.other_histories import Shift
+from barsmith.features.audit.phases import Read, bar_by_bar, on_other_dates, over_bars_at_once, over_history
 from barsmith.features.audit.watching import Folders, folders_with_data
 from barsmith.features.audit.worker import AnswerError, Market, Worker
 
 Steps = Callable[[str, float | None], None]
 Phase = Callable[[Sequence[str]], Mapping[str, Any]]
-PREFIXES, RESTORED, FED = 24, 8, 60
 #: Seconds that a feature may take for a bar of a history so long that all its bars take longer than the usual patience.
 MOST_PER_BAR = 2e-3
 
 
 @dataclass
 class Module:
-    """A user's file under audit. plain: lookback by name. learned: by key what its nodes learned. ways: the columns of each feature."""
+    """A user's file under audit. names: of features that are asked on. plain: lookback by name. learned: by key what its nodes learned.
+
+    opens: files that it opens while it is run; opened: those that its processes opened at any time.
+    """
 
     file: Path
     market: Market
@@ -45,17 +45,25 @@ class Module:
     plain: dict[str, int] = field(default_factory=dict)
     learning: list[str] = field(default_factory=list)
     learned: Mapping[str, Any] = field(default_factory=dict)
+    all_names: list[str] = field(default_factory=list)
+    opens: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
 
-    def worker(self, shift: Shift | None = None) -> Worker:
-        return Worker(self.file, self.market, shift)
+    spare: Worker | None = None
+
+    @contextlib.contextmanager
+    def worker(self, shift: Shift | None = None) -> Iterator[Worker]:
+        """A process that has run the file and was asked nothing else."""
+        if shift is None and self.spare is not None:
+            worker, self.spare = self.spare, None
+        else:
+            worker = Worker(self.file, self.market, shift)
+        with worker:
+            yield worker
 
     def accuse(self, name: str, failure: AnswerError) -> None:
         at = self.history.bar(failure.bar) if failure.bar is not None and failure.bar < len(self.history) else None
         self.findings.add(Leak(name, failure.kind, at, None, failure.told))
-
-    def whole_file(self, failure: AnswerError) -> None:
-        self.accuse(self.file.name, failure)
 
     def without_failing(self, phase: Phase, names: Sequence[str]) -> dict[str, Any]:
         """What the phase gives for each feature that gets through it; the others are accused and asked nothing more."""
@@ -91,15 +99,17 @@ def audit_module(
     module = Module(file, patient(market, len(history)), history, findings, tell)
     folders = Folders(folders_with_data(workspace, [file]))
     try:
-        count = load(module, folders)
+        load(module, folders)
         if module.learning:
             fit(module, training)
         if module.names:
             compare(module)
-        told_opened(module, folders)
+        accuse_openers(module, folders)
     finally:
         folders.close()
-    return count
+        if module.spare is not None:
+            module.spare.close()
+    return len(set(module.all_names))
 
 
 def patient(market: Market, bars: int) -> Market:
@@ -108,34 +118,37 @@ def patient(market: Market, bars: int) -> Market:
     return dataclasses.replace(market, patience=dataclasses.replace(market.patience, feature=feature))
 
 
-def load(module: Module, folders: Folders) -> int:
-    """Run the file three times: what it defines, and which files it opens each time."""
+def load(module: Module, folders: Folders) -> None:
+    """Run the file: what it defines, and which files it opens. What only the kernel sees counts if it is so three times."""
     module.tell(f"{module.file.name}: running it", None)
-    seen: set[str] | None = None
-    count = 0
     folders.opened()
-    for _ in range(3):
-        try:
-            with module.worker() as worker:
-                opened = {*worker.opened(), *folders.opened()}
-                for each in worker.refused:
-                    module.findings.add(Leak(each["name"], each["kind"], None, None, each["told"]))
-                module.names = [str(each["name"]) for each in worker.features]
-                module.plain = {str(each["name"]): int(each["lookback"]) for each in worker.features if each["lookback"]}
-                module.learning = [str(each["name"]) for each in worker.features if each["is_learned"]]
-                if worker.left_out and seen is None:
-                    names = ", ".join(worker.left_out)
-                    module.findings.did.append(f"{module.file.name}: not audited, since the settings have no such timeframe: {names}")
-                count = len(worker.features) + len({each["name"] for each in worker.refused})
-        except AnswerError as failure:
-            module.whole_file(failure)
-            module.names = []
-            return count
-        seen = opened if seen is None else seen & opened
-        if not seen:
-            break
-    module.opened = sorted(seen or ())
-    return count
+    seen: set[str] | None = None
+    try:
+        for _ in range(3):
+            worker = Worker(module.file, module.market)
+            opened = {*worker.opened(), *folders.opened()}
+            seen = opened if seen is None else seen & opened
+            if not seen:
+                break
+            worker.close()
+        module.spare = worker if not seen else Worker(module.file, module.market)
+    except AnswerError as failure:
+        return module.accuse(module.file.name, failure)
+    module.opens = sorted(seen or ())[:5]
+    return note_definitions(module, module.spare)
+
+
+def note_definitions(module: Module, worker: Worker) -> None:
+    """What the file defines, and what cannot be."""
+    for each in worker.refused:
+        module.findings.add(Leak(each["name"], each["kind"], None, None, each["told"]))
+    module.names = [str(each["name"]) for each in worker.features]
+    module.plain = {str(each["name"]): int(each["lookback"]) for each in worker.features if each["lookback"]}
+    module.learning = [str(each["name"]) for each in worker.features if each["is_learned"]]
+    module.all_names = [*module.names, *(each["name"] for each in worker.refused)]
+    if worker.left_out:
+        names = ", ".join(worker.left_out)
+        module.findings.did.append(f"{module.file.name}: not audited, since the settings have no such timeframe: {names}")
 
 
 def fit(module: Module, training: Training | None) -> None:
@@ -193,95 +206,6 @@ def compare(module: Module) -> None:
     )
 
 
-def over_bars_at_once(module: Module, names: Sequence[str], tails: Mapping[str, np.ndarray]) -> dict[str, Findings]:
-    """Plain functions over the whole history in one call, against their tails."""
-    with module.worker() as worker:
-        return {name: function_leaks(worker, name, module.plain[name], tails[name], module.history) for name in names}
-
-
-def bar_by_bar(module: Module, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """(m,) of each feature, every bar asked for before the next one exists in its process."""
-    with module.worker() as worker:
-        worker.use(names, module.learned)
-        worker.begin(module.history.minutes[: int(module.history.rung.first[0])])  # a clock has no bars at first
-        worker.expected = len(module.history)
-        found = causality.lived(worker, module.history, 0, len(module.history))
-        module.opened += worker.opened()
-    return {name: np.ascontiguousarray(found[:, j]) for j, name in enumerate(names)}
-
-
-@dataclass(frozen=True)
-class Read:
-    """A feature over the whole history: once, once more at the end, and what was found on the way."""
-
-    first: np.ndarray
-    again: np.ndarray
-    findings: Findings
-
-
-def over_history(module: Module, names: Sequence[str]) -> dict[str, Read]:
-    """In one process: prefixes from short to long, the whole, a live session restored here and there, later starts, the whole again.
-
-    A plain function is read over the whole only: bar by bar it has been asked everything else.
-    """
-    history, found = module.history, Findings()
-    graph = [name for name in names if name not in module.plain]
-    functions = [name for name in names if name in module.plain]
-    out: dict[str, Read] = {}
-    with module.worker() as worker:
-        if graph:
-            worker.use(graph, module.learned)
-            whole = longer_and_longer(module, worker, found)
-            restores = moments(history.minutes, history.sessions, RESTORED, seed=5)
-            causality.restored(worker, history, whole, restores, FED, found, lambda _: None)
-            causality.later_starts(worker, history, whole, starts(history.minutes, history.sessions), found, lambda _: None)
-            again = worker.read(history.raw).matrix
-            out |= {name: Read(whole.columns.matrix[:, j], again[:, j], found) for j, name in enumerate(graph)}
-        if functions:
-            worker.use(functions, module.learned)
-            matrix = worker.read(history.raw).matrix
-            out |= {name: Read(matrix[:, j], matrix[:, j], found) for j, name in enumerate(functions)}
-        module.opened += worker.opened()
-    return out
-
-
-def longer_and_longer(module: Module, worker: Worker, found: Findings) -> Whole:
-    """Prefixes from short to long, each against the next one, the whole history last: in the order in which they become known."""
-    history, before = module.history, None
-    cuts = moments(history.minutes, history.sessions, PREFIXES)
-    for now in [*(int(history.minutes.time[cut]) for cut in cuts), None]:
-        raw = history.known_by(now) if now is not None else history.raw
-        longer = Whole.known(worker.names, worker.read(raw, now))
-        if before is not None:
-            rows = len(before.end)
-            if not np.array_equal(before.end, longer.columns.end[:rows]):
-                found.add(Leak(module.file.name, "mtf", history.bar(min(rows, len(history) - 1))))
-            else:
-                for _, name, difference in longer.against(before.matrix, slice(0, rows)):
-                    causality.note(found, "future", name, difference, history.bar)
-        before = longer.columns
-    return longer
-
-
-def on_other_dates(module: Module, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """(m,) of each feature over the same bars on other dates; a plain function bar by bar in a shuffled order."""
-    history = module.history
-    shift = same_calendar(int(history.minutes.time[0]), int(history.minutes.time[-1]))
-    graph = [name for name in names if name not in module.plain]
-    out: dict[str, np.ndarray] = {}
-    with module.worker(shift) as worker:
-        if graph:
-            worker.use(graph, module.learned)
-            matrix = worker.read(shift.raw(history.raw)).matrix
-            out |= {name: matrix[:, j] for j, name in enumerate(graph)}
-        rows = rows_of(history)
-        rows[:, 5] += shift.days * 1440
-        for name in (name for name in names if name in module.plain):
-            out[name] = worker.tails(rows, shuffled(len(rows), module.plain[name]), name)
-        module.opened += worker.opened()
-    return out
-
-
 def told_of_bars(module: Module, found: Findings) -> None:
     """What was found of the bars themselves while a feature was read."""
     for leak in found.leaks.values():
@@ -306,14 +230,3 @@ def note_sizes(module: Module, name: str, readings: Readings, found: Findings) -
     module.findings.settling[name] = (
         found.settling[name] if bars is None else {"measured": bars - 1, "declared": bars - 1, "starts": len(module.history)}
     )
-
-
-def told_opened(module: Module, folders: Folders) -> None:
-    """Files that the module opened; what only the kernel saw counts where it sees it twice, since another program may have opened it."""
-    late = set(folders.opened())
-    if late and module.names:
-        with contextlib.suppress(AnswerError):
-            fresh_columns(module, module.names)
-        module.opened += late.intersection(folders.opened())
-    for each in sorted(set(module.opened))[:20]:
-        module.findings.add(Leak(module.file.name, "outside", None, None, f"it opens {each}"))

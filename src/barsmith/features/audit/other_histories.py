@@ -14,10 +14,11 @@ from barsmith.bars.minutes import Minutes, as_datetime, as_minutes
 from barsmith.bars.sessions import EPOCH, Sessions
 
 DAY = 1440
-#: Daylight saving has had the same rule in these years, and every library knows it.
+#: Daylight saving has had one rule in these years, and every library knows it; later ones it has only in some.
 SAME_RULE = range(2007, 2038)
 #: Year shifts after which a year may begin on the same weekday; 28 always does, between 1901 and 2099.
-YEARS = (-11, 11, -6, 6, -5, 5, -17, 17, -22, 22, -28, 28)
+NUMBERS = 2_520  # of sessions, a multiple of every number up to ten
+YEARS = (-11, 11, -6, 6, -5, 5, -17, 17, -22, 22, 28)
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Shift:
 
     def sessions(self, table: Sessions) -> Sessions:
         """The table on the other dates, behind as many sessions of long ago as its numbers grow by."""
-        early = int(table.opens[0]) - 7 * DAY * np.arange(self.numbers, 0, -1, dtype=np.int64)
+        early = int(table.opens[0]) - 2 * DAY * np.arange(self.numbers, 0, -1, dtype=np.int64)
         days = early // DAY
         opens, closes, trade_date = (
             np.concatenate([before, column])
@@ -55,9 +56,9 @@ def same_calendar(first: int, last: int) -> Shift:
         moved = [_years_later(day, years) for day in days]
         shifts = {(there - here).days for here, there in zip(days, moved, strict=True) if there is not None}
         fits = None not in moved and len(shifts) == 1 and next(iter(shifts)) % 7 == 0
-        if fits and (abs(years) == 28 or all(day.year in SAME_RULE for day in moved if day)):
-            return Shift(next(iter(shifts)), numbers=1009)
-    return Shift(10_227, numbers=1009)  # 28 years
+        if fits and (years == 28 or all(day.year in SAME_RULE for day in moved if day)):
+            return Shift(next(iter(shifts)), numbers=NUMBERS)
+    return Shift(10_227, numbers=NUMBERS)  # 28 years
 
 
 def _years_later(day: date, years: int) -> date | None:

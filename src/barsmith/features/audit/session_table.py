@@ -83,6 +83,8 @@ def survey(history: History, first: int, last: int) -> tuple[float, float, float
         return 0.0, 0.0, 0.0
     late = float(np.median([time[a] - table.opens[n] for n, a, _ in traded]))
     early = float(np.median([table.closes[n] - 1 - time[b - 1] for n, _, b in traded]))
+    if table.hours != "ETH":  # most rows lie outside the floor's hours
+        return late, early, 0.0
     raw = history.raw_time[slice(*np.searchsorted(history.raw_time, [table.opens[numbers[0]], table.closes[numbers[-1]]]))]
     return late, early, float(np.count_nonzero(table.numbers(raw) < 0)) / len(traded)
 

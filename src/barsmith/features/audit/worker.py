@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ class Patience:
     load: float = 60.0
     answer: float = 180.0
     bar: float = 20.0
-    feature: float = 120.0
+    feature: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ class Market:
 
 
 class Worker:
-    """A fresh interpreter that has loaded one user's file. It is a `Reader` once it was told what to `use`."""
+    """A fresh interpreter that has run one user's file, until it is closed. It is a `Reader` once it was told what to `use`.
+
+    Raises AnswerError where the file cannot be run.
+    """
 
     def __init__(self, file: Path, market: Market, shift: Shift | None = None) -> None:
         self.file, self.market, self.patience, self.shift = file, market, market.patience, shift or Shift()
         self.names: tuple[str, ...] = ()
         self.deadline, self.is_late, self.over = float("inf"), False, threading.Event()
 
-    def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory(prefix="bars-", ignore_cleanup_errors=True)  # an empty place to stand in
         self.process = subprocess.Popen(  # noqa: S603 this interpreter
             [sys.executable, "-c", STARTING],
@@ -76,17 +79,23 @@ class Worker:
             stderr=subprocess.DEVNULL,
             cwd=self.folder.name,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(importable())},
+            start_new_session=True,  # so that what it starts can be ended with it
         )
         threading.Thread(target=self.watch, daemon=True).start()
         try:
             head, _ = self.ask("load", within=self.patience.load, **self.definition())
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
         self.features: list[dict[str, Any]] = head["features"]
         self.refused: list[dict[str, str]] = head["refused"]
         self.left_out: list[str] = head["left_out"]
+
+    def __enter__(self) -> Self:
         return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def definition(self) -> dict[str, Any]:
         market = self.market
@@ -102,21 +111,27 @@ class Worker:
             "shift": [self.shift.days, self.shift.numbers],
         }
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self.over.set()
-        self.process.kill()
+        self.kill()
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):
                 stream.close()  # type: ignore[union-attr]
         self.process.wait()
         self.folder.cleanup()
 
+    def kill(self) -> None:
+        """End the process and whatever it has started."""
+        with contextlib.suppress(OSError, AttributeError):  # gone already, or a system without groups
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+
     def watch(self) -> None:
         """End the process once its deadline has passed: whoever waits for its answer then reads the end of the pipe."""
         while not self.over.wait(0.05):
             if time.monotonic() > self.deadline:
                 self.is_late = True
-                self.process.kill()
+                self.kill()
                 return
 
     def ask(self, question: str, *arrays: np.ndarray, within: float, **more: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -138,7 +153,7 @@ class Worker:
         if self.is_late:
             return AnswerError("hang", f"no answer within {within:g} seconds")
         if not isinstance(error, OSError | EOFError):
-            self.process.kill()
+            self.kill()
             return AnswerError("crash", f"its answer makes no sense: {error}")
         try:
             code = self.process.wait(10)

@@ -9,11 +9,8 @@ import numpy as np
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, sign, sqrt, volume
 from barsmith.features.kernels import Kernel, average, kernel, mean, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import ratio
+from barsmith.features.scale import location, log_change, ratio
 from barsmith.features.windows import pair, window_ratio
-
-log_close = log(close)
-change = log_close - lag(log_close, 1)
 
 
 @kernel(size=lambda n: n, settling=lambda n: n - 1)
@@ -54,7 +51,8 @@ def high_low_spread(state: np.ndarray, params: tuple[float, ...], high: float, l
 def bulk_flow(state: np.ndarray, params: tuple[float, ...], change: float, volume: float) -> tuple[float, float, float]:
     """Bought minus sold volume of n bars as a share of all, and the bars' one-sidedness whatever its side; 0 without volume.
 
-    signed: what was bought less what was sold in the newest bar, in lots. The bought share of a bar is the normal probability of its change in deviations of the last n changes.
+    signed: what was bought less what was sold in the newest bar, in lots. The bought share of a bar is the normal probability of its
+    change in deviations of the last n changes.
     Source: Easley, Lopez de Prado and O'Hara (2012), bulk volume classification; their buckets are bars of time here.
     """
     n = len(state) // 3
@@ -105,13 +103,13 @@ def bucket_imbalance(state: np.ndarray, params: tuple[float, ...], signed: float
 
 
 def flow(n: int) -> Kernel:
-    return bulk_flow(change, volume, n=n)
+    return bulk_flow(log_change, volume, n=n)
 
 
 @feature(n=(48,))
 def roll_spread(n: int) -> Expr:
     """Effective spread from the bounce of n log returns; 0 where they do not bounce. Unit: share of the price. Source: Roll (1984)."""
-    return bounce(change, n=n)
+    return bounce(log_change, n=n)
 
 
 @feature(n=(20,))
@@ -128,7 +126,7 @@ def abdi_ranaldo_spread(n: int) -> Expr:
     """
     middle = log((high * low) / (close * close)) / 2
     ago = lag(middle, 1)
-    return 2 * sqrt(maximum(mean(ago * (middle + change), n=n), 0))
+    return 2 * sqrt(maximum(mean(ago * (middle + log_change), n=n), 0))
 
 
 @feature(n=(20,))
@@ -138,7 +136,7 @@ def amihud(n: int) -> Expr:
 
     Unit: -1..1. Source: Amihud (2002).
     """
-    price_of_a_lot = ratio(abs(change), volume)
+    price_of_a_lot = ratio(abs(log_change), volume)
     recent, usual = mean(price_of_a_lot, n=n), mean(price_of_a_lot, n=6 * n)
     return ratio(recent - usual, recent + usual)
 
@@ -150,8 +148,8 @@ def kyle_lambda(n: int) -> Expr:
 
     Unit: ratio. Source: Kyle (1985), bars signed by their change.
     """
-    slope = pair(change, sign(change) * volume, n=n).slope
-    return slope * window_ratio(volume, abs(change), n=n, flat=0.0)
+    slope = pair(log_change, sign(log_change) * volume, n=n).slope
+    return slope * window_ratio(volume, abs(log_change), n=n, flat=0.0)
 
 
 @feature(n=(20, 60))
@@ -188,13 +186,13 @@ def close_location() -> Expr:
 
     Unit: -1..1. Source: Chaikin, close location value.
     """
-    return ratio((close - low) - (high - close), high - low)
+    return location
 
 
 @feature(n=(10,))
 def close_location_mean(n: int) -> Expr:
     """Average place of the close in the last n bars. Unit: -1..1. Source: Chaikin, close location value."""
-    return mean(close_location(), n=n)
+    return mean(location, n=n)
 
 
 @feature(n=(20,))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, minimum
+from barsmith.features.graph import Expr, close, high, lag, low, maximum, minimum
 from barsmith.features.indicators import Talib, ta
 from barsmith.features.kernels import mean
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, position
+from barsmith.features.scale import in_ranges, log_change, position
 from barsmith.features.windows import pair, window_ratio
 
 #: An oscillator that moved less than this over its window has stood still.
@@ -125,8 +125,7 @@ def return_autocorrelation(n: int) -> Expr:
 
     Unit: -1..1. Source: Box and Jenkins (1970).
     """
-    change = log(close) - lag(log(close), 1)
-    return pair(change, lag(change, 1), n=n).correlation
+    return pair(log_change, lag(log_change, 1), n=n).correlation
 
 
 @feature

@@ -10,14 +10,13 @@ from barsmith.features.graph import Expr, close, high, lag, log, low, on, sign, 
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import mean
 from barsmith.features.registry import feature
-from barsmith.features.scale import mean_range, position, ratio
+from barsmith.features.scale import location, log_change, mean_range, position, ratio
 from barsmith.features.windows import moments, window_ratio
 
 TIMEFRAMES = ("1m", "15m", "30m", "1h", "4h", "1d")
 #: Every rung of the ladder: those between the ones above have the few indicators that say most.
 ALL_TIMEFRAMES = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h", "4h", "1d")
 TREND = 10
-change = log(close) - lag(log(close), 1)
 
 
 def strength(n: int = 14) -> Expr:
@@ -32,7 +31,7 @@ def direction() -> Expr:
 
 
 def volatility() -> Expr:
-    return sqrt(mean(change * change, n=10))
+    return sqrt(mean(log_change * log_change, n=10))
 
 
 @feature(timeframe=TIMEFRAMES)
@@ -89,8 +88,7 @@ def accumulation_on(timeframe: str) -> Expr:
 
     Unit: -1..1. Source: Chaikin money flow.
     """
-    place = ratio((close - low) - (high - close), high - low)
-    return on(timeframe, window_ratio(place * volume, volume, n=10, flat=0.0))
+    return on(timeframe, window_ratio(location * volume, volume, n=10, flat=0.0))
 
 
 @feature(timeframe=ALL_TIMEFRAMES)

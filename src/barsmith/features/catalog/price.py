@@ -5,7 +5,7 @@ from __future__ import annotations
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, minimum, open_
 from barsmith.features.indicators import ta
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, position, ratio
+from barsmith.features.scale import in_ranges, log_close, position, ratio
 from barsmith.features.windows import moments
 
 bar_height = high - low
@@ -14,7 +14,7 @@ bar_height = high - low
 @feature(n=(1, 2, 3, 6, 12, 24, 48))
 def log_return(n: int) -> Expr:
     """Logarithm of the close over the close n bars ago. Unit: log return. Source: common definition."""
-    return log(close) - lag(log(close), n)
+    return log_close - lag(log_close, n)
 
 
 @feature(n=(5,))

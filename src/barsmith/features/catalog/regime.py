@@ -15,7 +15,7 @@ from barsmith.features.indicators import ta
 from barsmith.features.kernels import Kernel, kernel, mean
 from barsmith.features.learned import Learned, learner
 from barsmith.features.registry import feature
-from barsmith.features.scale import LEAST_RANGE
+from barsmith.features.scale import LEAST_RANGE, log_close
 from barsmith.features.windows import window_ratio
 
 #: Sessions whose ranges say what is usual, and the half-hours of a day by which they say it.
@@ -107,7 +107,7 @@ def hidden_regime(states: int) -> Learned:
             came=shown(states),
             do="correct the number of states",
         )
-    move = (log(close) - lag(log(close), HOUR)) / (usual_range() * math.sqrt(HOUR))
+    move = (log_close - lag(log_close, HOUR)) / (usual_range() * math.sqrt(HOUR))
     return hmm(move, log(0.05 + activity(HOUR)), states=states)
 
 

@@ -7,14 +7,12 @@ import math
 import numpy as np
 
 from barsmith.compiled import njit
-from barsmith.features.graph import Expr, close, lag, log
+from barsmith.features.graph import Expr, close, lag
 from barsmith.features.kernels import Kernel, kernel, mean, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, ratio
+from barsmith.features.scale import in_ranges, log_change, log_close, ratio
 from barsmith.features.windows import pair
 
-log_close = log(close)
-change = log_close - lag(log_close, 1)
 #: Weights of a fractional difference below this size are left out.
 LEAST_WEIGHT = 1e-4
 #: Values closer than this share of their size have one rank: what is left between them is rounding.
@@ -222,7 +220,7 @@ def hurst_exponent(n: int) -> Expr:
 @feature(n=(50,), bars=(2, 5))
 def autocorrelation(n: int, bars: int) -> Expr:
     """Correlation of n log returns with those some bars before; 0 where they stand still. Unit: -1..1. Source: Box and Jenkins (1970)."""
-    return pair(change, lag(change, bars), n=n).correlation
+    return pair(log_change, lag(log_change, bars), n=n).correlation
 
 
 @feature(n=(50,))
@@ -230,7 +228,7 @@ def volatility_clustering(n: int) -> Expr:
     """Correlation of n absolute log returns with those one bar before; 0 where they stand still. Unit: -1..1. Source: Ding, Granger and
     Engle (1993).
     """
-    return pair(abs(change), lag(abs(change), 1), n=n).correlation
+    return pair(abs(log_change), lag(abs(log_change), 1), n=n).correlation
 
 
 @feature(n=(50,), percent=(10, 50, 90))
@@ -245,13 +243,13 @@ def quantile_distance(n: int, percent: int) -> Expr:
 @feature(n=(100,))
 def return_rank(n: int) -> Expr:
     """Share of the other of n log returns that are below the bar's, ties counted half. Unit: 0..1. Source: Spearman (1904)."""
-    return order(change, n=n).rank
+    return order(log_change, n=n).rank
 
 
 @feature(n=(100,))
 def return_quantile_range(n: int) -> Expr:
     """Distance between the quartiles of n log returns: a volatility that no single jump moves. Unit: log return. Source: Galton (1881)."""
-    found = order(change, n=n)
+    found = order(log_change, n=n)
     return found.three_quarters - found.quarter
 
 
@@ -261,11 +259,11 @@ def return_quantile_skew(n: int) -> Expr:
 
     Unit: -1..1. Source: Kelley (1947).
     """
-    found = order(change, n=n)
+    found = order(log_change, n=n)
     return ratio((found.nine_tenths - found.median) - (found.median - found.tenth), found.nine_tenths - found.tenth)
 
 
 @feature(n=(100,))
 def volatility_rank(n: int) -> Expr:
     """Rank of the mean squared log return of 12 bars among the last n of it, ties counted half. Unit: 0..1. Source: Spearman (1904)."""
-    return order(mean(change * change, n=12), n=n).rank
+    return order(mean(log_change * log_change, n=12), n=n).rank

@@ -10,12 +10,11 @@ from barsmith.features.graph import Expr, close, high, lag, log, low
 from barsmith.features.indicators import Talib, ta
 from barsmith.features.kernels import kernel, mean, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, ratio
+from barsmith.features.scale import in_ranges, log_change, log_close, ratio
 from barsmith.features.windows import ROUNDING, moments, window_ratio
 
 typical_price = (high + low + close) / 3
 true_range = ta.TRANGE(high, low, close)
-log_close = log(close)
 
 
 @kernel(size=lambda n: n, settling=lambda n: n - 1, outputs=("slope", "fit", "residual"))
@@ -196,5 +195,5 @@ def variance_ratio(n: int, q: int) -> Expr:
 
     Unit: ratio. Source: Lo and MacKinlay (1988), without drift.
     """
-    one, many = log_close - lag(log_close, 1), log_close - lag(log_close, q)
-    return ratio(mean(many * many, n=n), q * mean(one * one, n=n + q - 1), flat=1.0)
+    many = log_close - lag(log_close, q)
+    return ratio(mean(many * many, n=n), q * mean(log_change * log_change, n=n + q - 1), flat=1.0)

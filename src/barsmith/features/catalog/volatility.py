@@ -6,14 +6,12 @@ import math
 
 import numpy as np
 
-from barsmith.features.graph import Expr, close, high, lag, log, low, minimum, open_, sqrt
+from barsmith.features.graph import Expr, close, high, lag, low, minimum, open_, sqrt
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import Kernel, kernel, mean, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, ratio, typical_range
+from barsmith.features.scale import in_ranges, log_change, ratio, typical_range
 from barsmith.features.windows import moments, window_ratio
-
-change = log(close) - lag(log(close), 1)
 
 
 @kernel(
@@ -61,7 +59,7 @@ def by_ranges(n: int) -> Kernel:
 
 
 def mean_square(n: int) -> Expr:
-    return mean(change * change, n=n)
+    return mean(log_change * log_change, n=n)
 
 
 @feature(n=(14, 28))
@@ -173,20 +171,20 @@ def range_zscore(n: int) -> Expr:
 @feature(n=(50,))
 def volatility_of_volatility(n: int) -> Expr:
     """Standard deviation of n absolute log returns over their average; 0 in a flat window. Unit: ratio. Source: common definition."""
-    window = moments(abs(change), n=n)
+    window = moments(abs(log_change), n=n)
     return ratio(window.deviation, window.average)
 
 
 @feature(n=(50, 100))
 def return_skew(n: int) -> Expr:
     """Skew of n log returns: below 0 the falls are the larger moves. Unit: skewness. Source: Pearson (1895)."""
-    return moments(change, n=n).skew
+    return moments(log_change, n=n).skew
 
 
 @feature(n=(50, 100))
 def return_kurtosis(n: int) -> Expr:
     """Excess kurtosis of n log returns: above 0 the tails are fat. Unit: kurtosis minus 3. Source: Pearson (1905)."""
-    return moments(change, n=n).kurtosis
+    return moments(log_change, n=n).kurtosis
 
 
 @feature(n=(48,))
@@ -195,8 +193,8 @@ def downside_share(n: int) -> Expr:
 
     Unit: 0..1. Source: Barndorff-Nielsen, Kinnebrock and Shephard (2010).
     """
-    fall = minimum(change, 0)
-    return window_ratio(fall * fall, change * change, n=n, flat=0.5)
+    fall = minimum(log_change, 0)
+    return window_ratio(fall * fall, log_change * log_change, n=n, flat=0.5)
 
 
 @feature(n=(48,))
@@ -205,5 +203,5 @@ def jump_share(n: int) -> Expr:
 
     Unit: share, about 0..1. Source: Barndorff-Nielsen and Shephard (2004).
     """
-    confirmed = abs(change) * lag(abs(change), 1) * (math.pi / 2)
-    return window_ratio(change * change - confirmed, change * change, n=n, flat=0.0)
+    confirmed = abs(log_change) * lag(abs(log_change), 1) * (math.pi / 2)
+    return window_ratio(log_change * log_change - confirmed, log_change * log_change, n=n, flat=0.0)

@@ -9,13 +9,11 @@ import numpy as np
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, session, sign, volume
 from barsmith.features.kernels import Kernel, kernel, mean, push
 from barsmith.features.registry import feature
-from barsmith.features.scale import in_ranges, position, ratio, typical_range
+from barsmith.features.scale import in_ranges, location, position, ratio, typical_range
 from barsmith.features.windows import ROUNDING, moments, pair, window_ratio
 
 typical_price = (high + low + close) / 3
-change = close - lag(close, 1)
-#: Close in the bar's range, -1 at the low and 1 at the high; 0 for a bar of one price.
-location = ratio((close - low) - (high - close), high - low)
+price_change = close - lag(close, 1)
 #: A bar without trades counts as a billionth of a lot, so that an hour of them still has an average price.
 weight = volume + 1e-9
 VALUE_AREA = 0.7
@@ -88,7 +86,7 @@ def rolling_vwap(n: int) -> Expr:
 
 def balance(n: int) -> Expr:
     """The change of the on-balance volume over n bars, as a share of their volume."""
-    return window_ratio(sign(change) * volume, volume, n=n, flat=0.0)
+    return window_ratio(sign(price_change) * volume, volume, n=n, flat=0.0)
 
 
 def profile(n: int, bins: int) -> Kernel:
@@ -129,7 +127,7 @@ def obv_divergence() -> Expr:
 
     Unit: -1..1. Source: Granville (1963).
     """
-    return (window_ratio(change, abs(change), n=20, flat=0.0) - balance(20)) / 2
+    return (window_ratio(price_change, abs(price_change), n=20, flat=0.0) - balance(20)) / 2
 
 
 @feature(n=(20,))
@@ -181,7 +179,7 @@ def vwap_session_band() -> Expr:
 @feature(n=(13,))
 def force_index(n: int) -> Expr:
     """Change of the close, weighted by volume, over n bars. Unit: typical ranges of a bar. Source: Elder (1993), over the volume."""
-    return in_ranges(window_ratio(change * volume, volume, n=n, flat=0.0))
+    return in_ranges(window_ratio(price_change * volume, volume, n=n, flat=0.0))
 
 
 @feature(n=(30,))
@@ -193,7 +191,7 @@ def volume_range_correlation(n: int) -> Expr:
 @feature(n=(30,))
 def volume_return_correlation(n: int) -> Expr:
     """Correlation of volume and the change of the close over n bars; 0 where one stands still. Unit: -1..1. Source: Karpoff (1987)."""
-    return pair(change, volume, n=n).correlation
+    return pair(price_change, volume, n=n).correlation
 
 
 @feature(n=(60, 240), bins=(24,))

@@ -81,19 +81,6 @@ def columns_of(plan: Plan, reading: Reading, chosen: Mapping[str, Feature]) -> F
     """A reading as frame and records."""
     fingerprints = plan.fingerprints()
     columns = {name: np.ascontiguousarray(reading.matrix[:, i]) for i, name in enumerate(plan.names)}
-    entries = [_entry(one, plan.base, fingerprints[name]) for name, one in chosen.items()]
+    entries = [one.entry(plan.base) | {"fingerprint": fingerprints[name]} for name, one in chosen.items()]
     settled = {name: int(row) for name, row in zip(plan.names, np.minimum(reading.first_settled, len(reading.base)), strict=True)}
     return FeatureColumns(pl.DataFrame({"datetime": as_datetime(reading.base.start), **columns}), settled, entries)
-
-
-def _entry(one: Feature, base: str, fingerprint: str) -> dict[str, Any]:
-    bars, timeframe = one.warmup(base)
-    return {
-        "name": one.name,
-        "group": one.group,
-        "unit": one.unit,
-        "source": one.source,
-        "warmup_bars": bars,
-        "timeframe": timeframe,
-        "fingerprint": fingerprint,
-    }

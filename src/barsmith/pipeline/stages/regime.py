@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from barsmith.bars.minutes import as_minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import FeatureSettings, SessionSettings
 from barsmith.features.events import Events
-from barsmith.features.learned import learn, learned_features
+from barsmith.features.learned import learn, learned_features, stretches
 from barsmith.instruments import Instrument
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
@@ -60,6 +61,4 @@ def regime(
 
 def training_time(bars: pl.DataFrame, train: range) -> tuple[int, int]:
     """From the first minute of the first train row to the moment at which the last one is decided."""
-    return int(as_minutes(bars["datetime"][train.start : train.start + 1])[0]), int(
-        as_minutes(bars["decision"][train.stop - 1 : train.stop])[0]
-    )
+    return stretches(as_minutes(bars["datetime"]), as_minutes(bars["decision"]), np.array(train))[0]
