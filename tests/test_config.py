@@ -266,6 +266,7 @@ def test_any_value_of_the_environment_is_read_or_refused_under_its_name(value: s
         ({"base_timeframe": "1d"}, 5),
         ({"clock": {"kind": "dollar"}}, 390),
         ({"clock": {"kind": "volume", "bars_per_session": 100}}, 500),
+        ({"clock": {"kind": "volume", "bars_per_session": 1e-300}}, 5),  # a session has a bar at least
         ({"clock": {"kind": "volume", "threshold": 5000}}, 1440),
         ({"clock": {"kind": "volume", "threshold": 5000}, "base_timeframe": "1h"}, 1440),
         ({"base_timeframe": "1h", "splits": {"embargo_bars": 7}}, 7),

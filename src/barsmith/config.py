@@ -135,7 +135,7 @@ def five_days_of(base: object, clock: object) -> int:
     if isinstance(clock, dict) and clock.get("kind", "time") != "time":
         bars = clock.get("bars_per_session", 78)
         trails = clock.get("threshold") is None and isinstance(bars, int | float) and 0 < bars <= 1440
-        return int(5 * bars) if trails else EMBARGO_MINUTES // TIMEFRAMES["5m"]
+        return max(5, round(5 * bars)) if trails else EMBARGO_MINUTES // TIMEFRAMES["5m"]
     return max(1, EMBARGO_MINUTES // TIMEFRAMES.get(base if isinstance(base, str) else "", 5))
 
 

@@ -49,6 +49,8 @@ def test_from_the_same_origin_a_signal_cannot_hide_on_a_large_constant():
     assert judged(1e9 + 0.4, 1e9 - 0.4, column) == "rounding"
     assert judged(1e9 + 0.4, 1e9 - 0.4, column, same_origin=True) == "leak"
     assert judged(1e9 + 2e-7, 1e9, column, same_origin=True) == "rounding"  # two last digits
+    assert judged(0.002, 0.001, [1e9, -2e9, 3e9], same_origin=True) == "leak"  # nor among large values
+    assert judged(0.0, 0.001, [1e9, -2e9, 3e9], same_origin=True) == "leak"
 
 
 def test_of_several_leaks_of_a_kind_the_earliest_is_told_with_the_words_that_are_known():

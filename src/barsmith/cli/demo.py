@@ -12,7 +12,7 @@ from barsmith.errors import IntegrityError
 
 
 def demo(workspace: NewWorkspace = None) -> Report:
-    """Simulate a market, run the pipeline, train, bundle and stream it: about two minutes, into the folder demo."""
+    """Simulate a market, run the pipeline, train, bundle and stream it: about a minute, into the folder demo."""
     from barsmith.pipeline.demo import demo as walked
 
     with Steps() as steps:

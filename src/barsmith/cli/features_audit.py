@@ -35,16 +35,13 @@ def sentences(found: AuditReport) -> list[str | Table]:
         says.append(f"within rounding (not leaks): {', '.join(f'{name} {size:.1g}' for name, size in sorted(found.rounding.items()))}")
     if found.is_clean:
         return [*says, "no leak found"]
-    says.append(Table([row(leak) for leak in found.leaks], "Leaks"))
+    says.append(Table([leak.as_dict() for leak in found.leaks], "Leaks"))
+    says += [f"{leak.feature}: {leak.told}" for leak in found.leaks if leak.told]
     return [*says, *advice(found.leaks), f"{len(found.leaks)} leaks in {len({leak.feature for leak in found.leaks})} features"]
 
 
 def settling(found: AuditReport) -> list[dict[str, Any]]:
     return [{"feature": name, "measured": bars["measured"], "declared": bars["declared"]} for name, bars in found.settling.items()]
-
-
-def row(leak: Leak) -> dict[str, Any]:
-    return {**leak.as_dict(), "told": leak.told}
 
 
 def advice(leaks: tuple[Leak, ...]) -> list[str]:

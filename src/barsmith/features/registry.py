@@ -70,7 +70,7 @@ class Feature:
     def warmup(self, base: str) -> tuple[int, str]:
         """(bars, timeframe) that must be finished before the value has settled, in bars of the rung that takes longest."""
         needed = settling(self.expr, base)
-        timeframe = max(needed, key=lambda t: needed[t] * bar_minutes(t)[1])
+        timeframe = max(needed, key=lambda t: (needed[t] * bar_minutes(t)[1], t in TIMEFRAMES))  # how long a clock's bars are nobody knows
         return needed[timeframe], timeframe
 
     def entry(self, base: str) -> dict[str, Any]:

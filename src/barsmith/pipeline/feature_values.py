@@ -74,15 +74,19 @@ def feature_values(workspace: Path, settings: Settings, symbol: str, one: Featur
 
     Raises BusyError where a run of the contract goes on, UsageError `bars/not-found`, DataError `bars/...`, IntegrityError.
     """
-    found = of_run(workspace, symbol, one)
+    found = of_run(workspace, settings.for_symbol(symbol), symbol, one)
     if found is None:
         tell(f"computing {one.name} from data/raw of {symbol}")
         found = of_raw(workspace, settings.for_symbol(symbol), one)
     return found
 
 
-def of_run(workspace: Path, symbol: str, one: Feature) -> FeatureValues | None:
-    """What the latest finished data run made of exactly this definition; None where there is none."""
+#: Settings that decide what base bars there are: a run with others is not what was asked for.
+OF_BARS = ("base_timeframe", "clock", "sessions", "ingest", "rolls", "instruments")
+
+
+def of_run(workspace: Path, settings: Settings, symbol: str, one: Feature) -> FeatureValues | None:
+    """What the latest finished data run made of exactly this definition on such base bars; None where there is none."""
     store = Store(workspace, symbol)
     if not store.state_file.exists():
         return None
@@ -92,7 +96,7 @@ def of_run(workspace: Path, symbol: str, one: Feature) -> FeatureValues | None:
         except DataError:  # no run that finished
             return None
         base = base_name(data.settings, instrument(symbol, data.settings))
-        if not is_same(data, one, base):
+        if any(getattr(data.settings, name) != getattr(settings, name) for name in OF_BARS) or not is_same(data, one, base):
             return None
         path = store.path("mtf", "features", "", "parquet")
         frame, _ = read_parquet(workspace / path, data.entries["mtf"].files[path], symbol=symbol, columns=[one.name])

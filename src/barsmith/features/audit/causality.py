@@ -68,7 +68,7 @@ def first_apart(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.argmax(a[:n] != b[:n])) if (a[:n] != b[:n]).any() else n
 
 
-def lived(reader: Reader, history: History, first: int, last: int) -> np.ndarray:
+def lived(reader: Reader, history: History, first: int, last: int, tell: Tell = lambda share: None) -> np.ndarray:
     """(last - first, f) the base bars [first, last) one at a time, each asked for before the next one's minutes are handed over.
 
     The reader must stand at the first minute of bar `first`. A bar that it does not finish is NaN.
@@ -81,6 +81,8 @@ def lived(reader: Reader, history: History, first: int, last: int) -> np.ndarray
         ends, values = reader.feed(time[a:b], np.hstack((history.adjusted[a:b], own_close[a:b])), now)
         if len(ends) and ends[-1] == now:
             out[k - first] = values[-1]
+        if not (k - first) % 1000:
+            tell((k - first) / (last - first))
     return out
 
 

@@ -157,13 +157,15 @@ class Child:
     def feed(self, time: np.ndarray, bars: np.ndarray, *, now: int) -> Answer:
         return {}, list(self.reader.feed(time, bars, now))
 
-    def tails(self, rows: np.ndarray, order: np.ndarray, *, name: str) -> Answer:
-        """A plain function's value at each bar of `order`, each time over its last bars alone. rows: (n, 6) of all bars."""
+    def hold(self, rows: np.ndarray) -> Answer:
+        """rows: (n, 6) of all bars, which `tails` and `call` are about."""
+        self.rows = rows
+        return {}, []
+
+    def tails(self, order: np.ndarray, *, name: str) -> Answer:
+        """A plain function's value at each bar of `order`, each time over its last bars alone."""
         function = self.plain(name)
-        values = np.full(len(rows), np.nan)
-        for t in order.tolist():
-            values[t] = function.called(bars_of(rows[t + 1 - function.lookback : t + 1]))
-        return {}, [values]
+        return {}, [np.array([function.called(bars_of(self.rows[t + 1 - function.lookback : t + 1])) for t in order.tolist()], np.float64)]
 
     def call(self, rows: np.ndarray, *, name: str) -> Answer:
         """What a plain function gives over all these bars at once."""

@@ -14,17 +14,16 @@ LAST_DIGITS = 16 * np.finfo(np.float64).eps
 
 @dataclass(frozen=True)
 class Scale:
-    """What is large in a column. size: median of |value|. spread: mean distance from the median; both over the finite values."""
+    """What is large in a column. size: median of |value| over the finite values."""
 
     size: float
-    spread: float
 
     @classmethod
     def of(cls, column: np.ndarray) -> Scale:
         finite = column[np.isfinite(column)]
         if not len(finite):
-            return cls(0.0, 0.0)
-        return cls(float(np.median(np.abs(finite))), float(np.mean(np.abs(finite - np.median(finite)))))
+            return cls(0.0)
+        return cls(float(np.median(np.abs(finite))))
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ def number(value: float) -> float | None:
 def differing(found: np.ndarray, expected: np.ndarray, scale: Scale, *, same_origin: bool = True) -> Difference:
     """Compare two columns, row by row.
 
-    same_origin: both were computed from the same first bar on, in the same order, so that only last digits may differ: then
-    rounding is also measured by the column's spread, and a small signal cannot hide on a large constant.
+    same_origin: both were computed from the same first bar on, in the same order, so that only the value's own last digits may differ:
+    a small signal hides neither on a large constant nor among large values.
     """
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     equal = (found == expected) | (np.isnan(found) & np.isnan(expected))
@@ -66,6 +65,6 @@ def differing(found: np.ndarray, expected: np.ndarray, scale: Scale, *, same_ori
         value = np.maximum(np.where(np.isfinite(expected), np.abs(expected), 0.0), scale.size)
         limit = ROUNDING * value
         if same_origin:
-            limit = np.minimum(limit, np.maximum(ROUNDING * scale.spread, LAST_DIGITS * value))
+            limit = np.minimum(limit, LAST_DIGITS * np.fmax(np.abs(expected), np.abs(found)))
         close = apart <= limit
     return Difference(~equal & ~close, ~equal & close, apart)

@@ -94,6 +94,7 @@ class AuditReport:
             "features": self.features,
             "checked_bars": self.checked_bars,
             "leaks": [leak.as_dict() for leak in self.leaks],
+            "told": [{"feature": leak.feature, "kind": leak.kind, "told": leak.told} for leak in self.leaks if leak.told],
             "rounding": self.rounding,
             "settling": self.settling,
             "audited": self.audited,

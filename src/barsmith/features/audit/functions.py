@@ -7,10 +7,13 @@ import numpy as np
 from barsmith.features.audit.differences import Scale, differing
 from barsmith.features.audit.findings import Findings, Leak
 from barsmith.features.audit.history import History
+from barsmith.features.audit.moments import moments
 from barsmith.features.audit.worker import Worker
 
 #: Bars at which a function that differs is read over what was known then, to tell the future from the past.
 ASKED = 12
+#: Bars at which it is asked first, evenly spread and at the edges, and so many again.
+SOME = 300
 #: Tails that are read again once the function has seen the whole history.
 AGAIN = 1_500
 
@@ -18,6 +21,26 @@ AGAIN = 1_500
 def rows_of(history: History) -> np.ndarray:
     """(m, 6) what a plain function reads: open high low close volume, and the bar's open in minutes since 1970."""
     return np.column_stack([history.rung.bars, history.rung.start.astype(np.float64)])
+
+
+def early_leaks(worker: Worker, name: str, lookback: int, history: History) -> Findings:
+    """What some hundred bars show already: whoever leaks there need not be asked at every bar. A function whose tails change is left for later."""
+    found, rows, order = Findings(), rows_of(history), some_rows(history, lookback)
+    tails, whole, again = worker.tails(rows, order, name), worker.call(rows, name), worker.tails(rows, order[::-1], name)
+    scale = Scale.of(tails)
+    if not differing(again, tails, scale).leaks.any():
+        apart = order[differing(whole[order], tails[order], scale, same_origin=False).leaks]
+        if len(apart):
+            which_way(worker, name, apart, whole, tails, history, found)
+    return found
+
+
+def some_rows(history: History, lookback: int) -> np.ndarray:
+    """Rows with a whole tail, in order: evenly spread, and those at the moments that are looked at most closely."""
+    near = np.searchsorted(history.rung.last, moments(history.minutes, history.sessions, SOME))
+    even = np.linspace(lookback - 1, len(history) - 1, SOME).astype(int)
+    rows = np.unique(np.concatenate([even, near - 1, near]))
+    return rows[(rows >= lookback - 1) & (rows < len(history))]
 
 
 def function_leaks(worker: Worker, name: str, lookback: int, tails: np.ndarray, history: History) -> Findings:

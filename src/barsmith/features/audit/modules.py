@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from barsmith.bars.minutes import Minutes
-from barsmith.features.audit.diagnosis import Readings, diagnose
+from barsmith.features.audit.diagnosis import Readings, diagnose, fresh_columns
 from barsmith.features.audit.findings import Findings, Leak
 from barsmith.features.audit.fitting import Training, check_fit
 from barsmith.features.audit.history import History
 from barsmith.features.audit.opening import accuse_openers
 from barsmith.features.audit.other_histories import Shift
-from barsmith.features.audit.phases import Read, bar_by_bar, on_other_dates, over_bars_at_once, over_history
+from barsmith.features.audit.phases import Read, at_some_bars, bar_by_bar, on_other_dates, over_bars_at_once, over_history
 from barsmith.features.audit.watching import Folders, folders_with_data
 from barsmith.features.audit.worker import AnswerError, Market, Worker
 
@@ -50,16 +50,34 @@ class Module:
     opened: list[str] = field(default_factory=list)
 
     spare: Worker | None = None
+    running: list[Worker] = field(default_factory=list)
+    is_over: bool = False
 
     @contextlib.contextmanager
     def worker(self, shift: Shift | None = None) -> Iterator[Worker]:
         """A process that has run the file and was asked nothing else."""
+        if self.is_over:
+            raise AnswerError("exit", "the audit was stopped")
         if shift is None and self.spare is not None:
             worker, self.spare = self.spare, None
         else:
             worker = Worker(self.file, self.market, shift)
+        self.running.append(worker)
         with worker:
             yield worker
+        self.running.remove(worker)
+
+    def side_by_side(self, *phases: Callable[[], Any]) -> list[Any]:
+        """Phases two at a time: their work is done in children. Where this process is told to stop, they stop as well."""
+        with ThreadPoolExecutor(2) as pool:
+            ways = [pool.submit(phase) for phase in phases]
+            try:
+                return [way.result() for way in ways]
+            except BaseException:
+                self.is_over = True
+                for worker in self.running:
+                    worker.kill()
+                raise
 
     def accuse(self, name: str, failure: AnswerError) -> None:
         at = self.history.bar(failure.bar) if failure.bar is not None and failure.bar < len(self.history) else None
@@ -146,6 +164,8 @@ def note_definitions(module: Module, worker: Worker) -> None:
     module.plain = {str(each["name"]): int(each["lookback"]) for each in worker.features if each["lookback"]}
     module.learning = [str(each["name"]) for each in worker.features if each["is_learned"]]
     module.all_names = [*module.names, *(each["name"] for each in worker.refused)]
+    if not (module.all_names or worker.left_out):
+        module.accuse(module.file.name, AnswerError("crash", "it says that it defines no feature, so nothing was checked"))
     if worker.left_out:
         names = ", ".join(worker.left_out)
         module.findings.did.append(f"{module.file.name}: not audited, since the settings have no such timeframe: {names}")
@@ -183,27 +203,48 @@ def learned_by(module: Module, names: Sequence[str], minutes: Minutes, training:
 def compare(module: Module) -> None:
     """Bar by bar, over the whole history and on other dates, each in a process of its own; then what these say together."""
     history, file = module.history, module.file.name
+    drop_the_obvious(module)
+    if not module.names:
+        return
     module.tell(f"{file}: {len(module.names)} features at every bar, one bar at a time", None)
     live = module.without_failing(lambda names: bar_by_bar(module, names), module.names)
     module.tell(f"{file}: over the whole history, over prefixes, from later starts, on other dates", None)
-    with ThreadPoolExecutor(2) as pool:  # a child each, which do the work
-        batch = pool.submit(module.without_failing, lambda names: over_history(module, names), list(module.names))
-        moved = pool.submit(module.without_failing, lambda names: on_other_dates(module, names), list(module.names))
-        whole, dates = batch.result(), moved.result()
+    names = list(module.names)
+    whole, dates, at_once = module.side_by_side(
+        lambda: module.without_failing(lambda some: over_history(module, some), names),
+        lambda: module.without_failing(lambda some: on_other_dates(module, some), names),
+        lambda: module.without_failing(lambda some: fresh_columns(module, some), names),
+    )
     for read in whole.values():
         told_of_bars(module, read.findings)
     readings = {name: readings_of(name, live[name], whole[name], dates[name]) for name in module.names if name in whole and name in dates}
     for name in readings:
         note_sizes(module, name, readings[name], whole[name].findings)
+    for name, column in at_once.items():  # as a data run asks: the whole history, and nothing before it
+        if name in readings and (difference := readings[name].apart(column)):
+            module.findings.add(Leak(name, "stateful", history.bar(difference.first), difference.at_first))
     module.tell(f"{file}: comparing", None)
     diagnose(module, {name: each for name, each in readings.items() if each.is_suspect})
-    functions = [name for name in module.names if name in module.plain and module.plain[name] <= len(history)]
-    asked = [name for name in functions if not module.findings.accused("random", "stateful") & {name}]
+    asked = [name for name in functions_of(module) if not module.findings.accused("random", "stateful") & {name}]
     for found in module.without_failing(lambda names: over_bars_at_once(module, names, live), asked).values():
         module.findings.take(found)
     module.findings.did.append(
         f"{file}: {len(module.names)} features one bar at a time at all {len(history):,} bars, over the whole history twice, on other dates"
     )
+
+
+def functions_of(module: Module) -> list[str]:
+    """The plain functions that have a value somewhere."""
+    return [name for name in module.names if name in module.plain and module.plain[name] <= len(module.history)]
+
+
+def drop_the_obvious(module: Module) -> None:
+    """Plain functions that some bars convict are asked nothing more."""
+    module.tell(f"{module.file.name}: plain functions at some bars", None)
+    for name, found in module.without_failing(lambda names: at_some_bars(module, names), functions_of(module)).items():
+        module.findings.take(found)
+        if found.leaks:
+            module.names.remove(name)
 
 
 def told_of_bars(module: Module, found: Findings) -> None:

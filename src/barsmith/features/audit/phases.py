@@ -12,7 +12,7 @@ from barsmith.features.audit import causality
 from barsmith.features.audit.causality import Whole
 from barsmith.features.audit.diagnosis import shuffled
 from barsmith.features.audit.findings import Findings, Leak
-from barsmith.features.audit.functions import function_leaks, rows_of
+from barsmith.features.audit.functions import early_leaks, function_leaks, rows_of
 from barsmith.features.audit.moments import moments, starts
 from barsmith.features.audit.other_histories import same_calendar
 from barsmith.features.audit.worker import Worker
@@ -29,7 +29,8 @@ def bar_by_bar(module: Module, names: Sequence[str]) -> dict[str, np.ndarray]:
         worker.use(names, module.learned)
         worker.begin(module.history.minutes[: int(module.history.rung.first[0])])  # a clock has no bars at first
         worker.expected = len(module.history)
-        found = causality.lived(worker, module.history, 0, len(module.history))
+        what = f"{module.file.name}: bar by bar"
+        found = causality.lived(worker, module.history, 0, len(module.history), lambda share: module.tell(what, share))
         module.opened += worker.opened()
     return {name: np.ascontiguousarray(found[:, j]) for j, name in enumerate(names)}
 
@@ -104,6 +105,12 @@ def on_other_dates(module: Module, names: Sequence[str]) -> dict[str, np.ndarray
             out[name] = worker.tails(rows, shuffled(len(rows), module.plain[name]), name)
         module.opened += worker.opened()
     return out
+
+
+def at_some_bars(module: Module, names: Sequence[str]) -> dict[str, Findings]:
+    """Plain functions at some bars, against the whole history in one call."""
+    with module.worker() as worker:
+        return {name: early_leaks(worker, name, module.plain[name], module.history) for name in names}
 
 
 def over_bars_at_once(module: Module, names: Sequence[str], tails: Mapping[str, np.ndarray]) -> dict[str, Findings]:

@@ -26,6 +26,8 @@ from barsmith.features.audit.readers import Columns
 
 #: First bars, at which kernels may have to be compiled.
 COMPILING = 3
+#: Tails that are asked for at once, at first.
+FIRST_PART = 10
 STARTING = "from barsmith.features.audit.child import main; main()"
 
 
@@ -217,14 +219,22 @@ class Worker:
         if self.fed <= COMPILING:
             self.began = time.monotonic()
             return
-        spent, allowed = time.monotonic() - self.began, self.patience.feature * max(1, len(self.names))
-        each = spent / (self.fed - COMPILING)
-        if spent > allowed or (spent > self.patience.feature / 12 and each * self.expected > allowed):
-            told = f"{1000 * each:.1f} ms a bar: {self.expected:,} bars would take {each * self.expected:,.0f} s, more than the {allowed:g} s they may"
-            raise AnswerError("slow", told, self.fed)
+        allowed = self.patience.feature * max(1, len(self.names))
+        refuse_slow(time.monotonic() - self.began, self.fed - COMPILING, self.expected, allowed, self.patience.feature, self.fed)
 
     def tails(self, rows: np.ndarray, order: np.ndarray, name: str) -> np.ndarray:
-        _, (values,) = self.ask("tails", rows, order, name=name, within=self.patience.feature)
+        """(n,) a plain function at each row of `order`, each time over its last bars alone; NaN elsewhere."""
+        self.ask("hold", rows, within=self.patience.answer)
+        values, done, size, began = np.full(len(rows), np.nan), 0, FIRST_PART, time.monotonic()
+        while done < len(order):
+            part, asked = np.ascontiguousarray(order[done : done + size]), time.monotonic()
+            _, (values[part],) = self.ask("tails", part, name=name, within=self.patience.bar if done else self.patience.load)
+            done += len(part)
+            if done == len(part):  # the first ones may have had to compile
+                began = time.monotonic()
+                continue
+            refuse_slow(time.monotonic() - began, done - FIRST_PART, len(rows), self.patience.feature, self.patience.feature, None)
+            size = size * 2 if time.monotonic() - asked < 0.5 else max(FIRST_PART, size // 2)
         return values
 
     def call(self, rows: np.ndarray, name: str) -> np.ndarray:
@@ -234,6 +244,14 @@ class Worker:
     def opened(self) -> list[str]:
         head, _ = self.ask("opened", within=self.patience.bar)
         return [str(each)[:300] for each in head["opened"]]
+
+
+def refuse_slow(spent: float, bars: int, expected: int, allowed: float, patience: float, bar: int | None) -> None:
+    """Raises AnswerError `slow` where all expected bars would take longer than they may. Told after a twelfth of the patience."""
+    each = spent / max(bars, 1)
+    if spent > allowed or (spent > patience / 12 and each * expected > allowed):
+        told = f"{1000 * each:.1f} ms a bar: {expected:,} bars would take {each * expected:,.0f} s, more than the {allowed:g} s they may"
+        raise AnswerError("slow", told, bar)
 
 
 def importable() -> list[str]:
