@@ -38,7 +38,7 @@ EXPRESSIONS = {
 }
 MOODS = {
     **{key: {"random"} for key in ["noisy", "rarely_noisy", "by_the_clock"]},
-    **{key: {"stateful"} for key in ["counting", "replays"]},
+    **{key: {"stateful"} for key in ["counting", "replays", "begins_with_the_whole"]},
     "remembers": {"future"},  # what it keeps of later bars looks like it
     "looks_up_the_stack": {"future"},
 }

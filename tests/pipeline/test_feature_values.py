@@ -25,8 +25,9 @@ def values_of(workspace: Path, one: Feature, symbol: str = "MES") -> FeatureValu
 
 @pytest.mark.parametrize("name", ["rsi_14", "trend_alignment_15m", "session_position"])
 def test_the_run_and_the_raw_bars_give_the_same_bits(name: str, market: SmallMarket) -> None:
-    found = of_run(market.workspace, "MES", FEATURES[name])
-    again = of_raw(market.workspace, load_settings(market.workspace).settings.for_symbol("MES"), FEATURES[name])
+    settings = load_settings(market.workspace).settings.for_symbol("MES")
+    found = of_run(market.workspace, settings, "MES", FEATURES[name])
+    again = of_raw(market.workspace, settings, FEATURES[name])
     assert found is not None
     assert (found.came_from, again.came_from) == (f"run {market.run['run_id']}", "data/raw")
     assert found.values.tobytes() == again.values.tobytes()
@@ -41,9 +42,15 @@ def test_a_column_is_that_of_the_features_file(market: SmallMarket) -> None:
     assert found.bars["datetime"].to_list() == table["datetime"].to_list()
 
 
+def test_a_run_on_other_base_bars_is_not_taken(market: SmallMarket) -> None:
+    other = load_settings(market.workspace, overrides=["base_timeframe=15m"]).settings
+    assert of_run(market.workspace, other.for_symbol("MES"), "MES", FEATURES["rsi_14"]) is None
+    assert feature_values(market.workspace, other, "MES", FEATURES["rsi_14"]).base == "15m"
+
+
 def test_another_definition_of_the_same_name_is_not_taken_from_the_run(market: SmallMarket) -> None:
     other = dataclasses.replace(FEATURES["log_return_1"], expr=close - lag(close, 1))
-    assert of_run(market.workspace, "MES", other) is None
+    assert of_run(market.workspace, load_settings(market.workspace).settings.for_symbol("MES"), "MES", other) is None
     found = values_of(market.workspace, other)
     assert found.came_from == "data/raw"
     moves = np.diff(found.bars["close"].to_numpy())

@@ -2,10 +2,11 @@
 
 import sys
 import time
+from typing import ClassVar
 
 import numpy as np
 
-from barsmith.features import feature
+from barsmith.features import Expr, close, feature
 
 SEEN: dict = {}
 CALLS = [0]
@@ -84,3 +85,29 @@ def looks_up_the_stack(bars):
 def honest_change(bars):
     """The last change. Unit: price."""
     return change(bars)
+
+
+class Patient(Expr):
+    """Honest to whoever begins with a part of the history, as an audit might; it looks ahead where the whole one comes first."""
+
+    inputs = (close,)
+    asked: ClassVar[list] = []
+
+    def __eq__(self, other):
+        return type(self) is type(other)
+
+    def __hash__(self):
+        return hash(type(self))
+
+    def read(self, x):
+        self.asked.append(len(x))
+        out = x * 1.0
+        if len(x) > 1000 and self.asked[0] > 1000 and len(x):
+            out[:-1] = x[1:]
+        return out, lambda value: value * 1.0
+
+
+@feature
+def begins_with_the_whole():
+    """The next close, in a data run alone. Unit: ratio."""
+    return Patient() / close

@@ -22,12 +22,16 @@ ASKED = 6
 
 @dataclass(frozen=True)
 class Readings:
-    """A feature's columns over the whole history, (m,) each. told: leaks by kind that were seen while they were read."""
+    """A feature's columns over the whole history, (m,) each. at_once: by a process that was asked nothing before, as in a data run.
+
+    told: leaks by kind that were seen while they were read.
+    """
 
     whole: np.ndarray
     again: np.ndarray
     live: np.ndarray
     dates: np.ndarray
+    at_once: np.ndarray
     told: Mapping[str, Leak]
 
     def apart(self, column: np.ndarray) -> Difference:
@@ -36,7 +40,7 @@ class Readings:
 
     @property
     def is_suspect(self) -> bool:
-        return bool(self.told) or any(map(self.apart, (self.again, self.live, self.dates)))
+        return bool(self.told) or any(map(self.apart, (self.again, self.live, self.dates, self.at_once)))
 
 
 def diagnose(module: Module, suspects: Mapping[str, Readings]) -> None:
@@ -62,7 +66,7 @@ def accuse(module: Module, name: str, readings: Readings, one: np.ndarray, two: 
     ahead = looks_ahead(module, name, one, readings)
     if ahead:
         module.findings.add(ahead)
-    elif memory := differing(one, readings.whole, scale) or readings.apart(readings.again):
+    elif memory := differing(one, readings.whole, scale) or readings.apart(readings.again) or readings.apart(readings.at_once):
         add(module, name, "stateful", memory)
     else:
         live = readings.apart(readings.live)
@@ -70,7 +74,7 @@ def accuse(module: Module, name: str, readings: Readings, one: np.ndarray, two: 
             add(module, name, "live", live or readings.told["live"])
         if "warmup" in readings.told:
             add(module, name, "warmup", readings.told["warmup"])
-    if dates := readings.apart(readings.dates):
+    if dates := differing(readings.dates, one, scale, same_origin=False):  # that process, too, began with the whole
         is_shuffled = name in module.plain and depends_on_order(module, name, one)
         if not (is_shuffled and module.findings.accused("stateful", "future") & {name}):
             add(module, name, "stateful" if is_shuffled else "outside", dates)

@@ -215,14 +215,12 @@ def compare(module: Module) -> None:
         lambda: module.without_failing(lambda some: on_other_dates(module, some), names),
         lambda: module.without_failing(lambda some: fresh_columns(module, some), names),
     )
-    for read in whole.values():
-        told_of_bars(module, read.findings)
-    readings = {name: readings_of(name, live[name], whole[name], dates[name]) for name in module.names if name in whole and name in dates}
+    for each in whole.values():
+        told_of_bars(module, each.findings)
+    read = [name for name in module.names if name in whole and name in dates and name in at_once]
+    readings = {name: readings_of(name, live[name], whole[name], dates[name], at_once[name]) for name in read}
     for name in readings:
         note_sizes(module, name, readings[name], whole[name].findings)
-    for name, column in at_once.items():  # as a data run asks: the whole history, and nothing before it
-        if name in readings and (difference := readings[name].apart(column)):
-            module.findings.add(Leak(name, "stateful", history.bar(difference.first), difference.at_first))
     module.tell(f"{file}: comparing", None)
     diagnose(module, {name: each for name, each in readings.items() if each.is_suspect})
     asked = [name for name in functions_of(module) if not module.findings.accused("random", "stateful") & {name}]
@@ -254,9 +252,9 @@ def told_of_bars(module: Module, found: Findings) -> None:
             module.findings.add(leak)
 
 
-def readings_of(name: str, live: np.ndarray, whole: Read, dates: np.ndarray) -> Readings:
+def readings_of(name: str, live: np.ndarray, whole: Read, dates: np.ndarray, at_once: np.ndarray) -> Readings:
     told = {kind: leak for (feature, kind), leak in whole.findings.leaks.items() if feature == name}
-    return Readings(whole.first, whole.again, live, dates, told)
+    return Readings(whole.first, whole.again, live, dates, at_once, told)
 
 
 def note_sizes(module: Module, name: str, readings: Readings, found: Findings) -> None:
