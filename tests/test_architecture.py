@@ -6,10 +6,14 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "barsmith"
@@ -94,3 +98,39 @@ def test_the_settings_of_the_clone_are_the_defaults_of_the_package() -> None:
     names = sorted(str(path.relative_to(shipped)) for path in shipped.rglob("*.yaml"))
     assert names == sorted(str(path.relative_to(own)) for path in [own / "pipeline.yaml", *(own / "models").glob("*.yaml")])
     assert [name for name in names if (shipped / name).read_bytes() != (own / name).read_bytes()] == []
+
+
+def declared(*extras: str) -> set[str]:
+    """The distributions that `pip install barsmith[extras]` asks for by name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("folders", "extras"), [(["src", "scripts", "examples"], []), (["tests", "tools"], ["test"]), (["bench"], ["test", "bench"])]
+)
+def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folders: list[str], extras: list[str]) -> None:
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    beside = {path.stem for path in files} | {path.parent.name for path in files} | {"barsmith"} | sys.stdlib_module_names
+    parts_of_pydantic = {"pydantic-core", "annotated-types"}
+    known, asked = packages_distributions(), declared(*extras) | parts_of_pydantic
+    imported = {(name, str(path.relative_to(ROOT))) for path in files for name in imports_of(path) if name not in beside}
+    strange = {(name, path) for name, path in imported if not asked & {canonicalize_name(dist) for dist in known.get(name, [name])}}
+    assert strange == set()
+
+
+def test_what_make_install_brings_is_pinned() -> None:
+    """The closure of the dev extra, as the installed packages declare it, has a version in constraints.txt."""
+    pinned = {canonicalize_name(Requirement(line).name) for line in (ROOT / "constraints.txt").read_text().splitlines() if line[0] != "#"}
+    reached, waiting = set(), declared("test", "lint")
+    while waiting:
+        name = waiting.pop()
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:  # a package of another platform
+            continue
+        reached.add(name)
+        needed = [Requirement(line) for line in lines]
+        waiting |= {canonicalize_name(one.name) for one in needed if not one.marker or one.marker.evaluate({"extra": ""})} - reached
+    assert reached - pinned == set()
