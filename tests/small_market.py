@@ -52,6 +52,7 @@ def settings_text(**more: str) -> str:
         "timeframes": f"[{', '.join(TIMEFRAMES)}]",
         "label_horizons": "[5, 20]",
         "splits": "{purge_bars: 60, embargo_bars: 100}",
+        "labels": "{tune: false}",  # the true odds are of the contract's own barriers
         "features": f"{{drop: [{', '.join(drop)}]}}",
     }
     return "".join(f"{key}: {value}\n" for key, value in (lines | more).items())

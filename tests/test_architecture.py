@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "barsmith"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-LATE = {"sklearn", "xgboost", "plotly", "scipy", "torch", "pandas", "pywt", "filelock"}
+LATE = {"sklearn", "xgboost", "plotly", "scipy", "torch", "pandas", "pywt", "filelock", "optuna", "threadpoolctl"}
 """Libraries that are imported inside the function which needs them."""
 
 

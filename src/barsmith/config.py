@@ -210,6 +210,9 @@ class LabelSettings(Section):
     k_up: Multiple | None = None
     k_down: Multiple | None = None
     max_bars: Horizon | None = None  # patience in base bars; None: the horizon itself
+    tune: bool = True  # search other barriers on the training slice; false: the given ones are used
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 100  # of the search, for each horizon
+    search: Literal["tpe", "nsga2"] = "tpe"  # Optuna's sampler
 
 
 class SplitSettings(Section):

@@ -65,6 +65,7 @@ def test_a_run_leaves_what_the_design_says_where_it_says(market: SmallMarket) ->
             "manifest.json",
             "feature_set_manifest.json",
             "dataset_manifest.json",
+            "tuning_manifest.json",
         },
         "results": {f"{market.run['run_id']}.md", f"{market.run['run_id']}.html"},
     }
@@ -114,11 +115,11 @@ def test_a_run_without_a_change_is_cached_from_end_to_end(copied: Path) -> None:
     [
         ("labels.k_up=2.5", from_("labeling")),
         ("barriers={MES: {k_up: 2.5, k_down: 2.5}}", from_("labeling")),
-        ("splits.embargo_bars=110", ("regime", "mtf", *from_("final_labels"))),
+        ("splits.embargo_bars=110", ("regime", "mtf", *from_("ga_optimize"))),
         ("scaling.clip=4.0", from_("scaling")),
         ("validation.max_correlation=0.9", from_("validation")),
         ("verdict.default.auc_macro=0.9", ()),
-        ("random_seed=7", ("regime", "mtf", *from_("scaling"))),
+        ("random_seed=7", ("regime", "mtf", *from_("ga_optimize"))),
         ("symbol=MES", ()),
     ],
 )
@@ -232,7 +233,7 @@ def test_a_run_whose_stage_fails_is_told_and_the_next_one_goes_on(copied: Path, 
     failed = max(path.name for path in (copied / "runs").iterdir())
     told = status(copied, failed)
     assert (told["status"], told["error"]["code"]) == ("failed", "test/planted")
-    assert [stage["status"] for stage in told["stages"]] == ["cached"] * 6 + ["done"] * 3 + ["failed"] + ["pending"] * 3
+    assert [stage["status"] for stage in told["stages"]] == ["cached"] * 6 + ["done"] * 4 + ["failed"] + ["pending"] * 3
     with pytest.raises(DataError) as refused:
         load_run_data(copied, "MES")
     assert refused.value.code == "data/not-run"

@@ -78,7 +78,7 @@ def report_of(record: dict[str, Any]) -> Report:
         f"{bars['empty_sessions']:,} sessions without a minute; {bars['rolls']:,} rolls"
     )
     says: list[str | Table] = [f"{record['symbol']} run {record['run_id']}: {record['features']} features; base bars: {splits}", read]
-    return Report(record, [*says, *findings_of(record), f"report in {record['report']}"])
+    return Report(record, [*says, *record["tuning"], *findings_of(record), f"report in {record['report']}"])
 
 
 def findings_of(record: dict[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ def run(
     """Raw minutes to data sets: every stage, cached or computed.
 
     Returns run_id, symbol, stages [{name, status, seconds, rows}], features, features_kept, splits, bars (what cleaning
-    counted), is_ready, findings, report.
+    counted), barriers (of each horizon), tuning (what the search was worth), is_ready, findings, report.
 
     workspace: a folder with data/raw/{SYMBOL}_1m.parquet or .csv. symbol: may be left out where there is one.
     config: settings to read instead of config/pipeline.yaml; "-" for those in `stdin`. overrides: `section.key=value`.
@@ -193,6 +193,8 @@ def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str |
             "features_kept": len(validated.feature_set["kept"]),
             "splits": {name: len(splits.of(name)) for name in ("train", "val", "test")},
             "bars": store.read_field("clean", CleanMinutes, "counts", store.entries()["clean"]),
+            "barriers": runner.value("ga_optimize").barriers,
+            "tuning": runner.value("reporting").tuning,
             "is_ready": validated.is_ready,
             "findings": validated.findings,
             "report": str(workspace / "results" / f"{folder.run_id}.html"),
@@ -207,6 +209,9 @@ def write_results(workspace: Path, folder: RunFolder, runner: Runner, steps: Seq
     keys = {step.stage.name: step.key for step in steps}
     stages = {name: {"key": keys[name], "rows": entries[name].rows, "files": dict(entries[name].files)} for name in keys}
     folder.write_manifest("feature_set_manifest.json", runner.value("validation").feature_set)
+    tuned = runner.value("ga_optimize")
+    about_search = {"barriers": tuned.barriers, "why_not": tuned.why_not, "search": tuned.search, "trials": tuned.trials.to_dicts()}
+    folder.write_manifest("tuning_manifest.json", about_search)
     folder.write_manifest("dataset_manifest.json", runner.value("datasets").manifest)
     report = runner.value("reporting")
     html = page(f"Data run {folder.run_id}", report.lead, [(heading, parts) for heading, parts in report.sections])

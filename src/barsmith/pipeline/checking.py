@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,7 @@ from barsmith.artifacts import verify
 from barsmith.bars.base_bars import base_name, base_rung
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
-from barsmith.config import Settings
-from barsmith.instruments import Instrument, instrument
+from barsmith.instruments import instrument
 from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
 from barsmith.pipeline.run_data import RunData
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -75,13 +75,14 @@ def relabelled(data: RunData) -> list[Finding]:
     sessions = load_sessions(contract.calendar, settings.sessions.hours)
     minutes: Minutes = data.field("clean", CleanMinutes, "minutes")
     stored: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
+    barriers = data.field("final_labels", FinalLabels, "barriers")
     first_test_row = data.field("splits", SplitRows, "split")["test"][0]
     opens = as_minutes(stored["datetime"][first_test_row : first_test_row + 1])
     minutes = minutes[: int(np.searchsorted(minutes.time, opens[0]))]
     base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
     found: list[Finding] = []
     for horizon in settings.label_horizons:
-        label = partial(_labels, settings, contract, sessions, horizon)
+        label = partial(_labels, base_name(settings, contract), sessions, horizon, barriers[str(horizon)])
         labels = label(minutes)
         found += dropped_by_outcome(labels, wilder_atr(base), base.contract, horizon)
         found += reads_past_its_end(label, minutes, base.end, seed=settings.random_seed, tries=TRIES)
@@ -93,10 +94,6 @@ def relabelled(data: RunData) -> list[Finding]:
     return found
 
 
-def _labels(settings: Settings, contract: Instrument, sessions: Sessions, horizon: int, minutes: Minutes) -> Labels:
-    base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
-    patience = settings.labels.max_bars
-    made = triple_barrier(
-        minutes, base, wilder_atr(base), horizons=[horizon], k_up=contract.k_up, k_down=contract.k_down, max_bars=patience
-    )
-    return made[horizon]
+def _labels(base_bars: str, sessions: Sessions, horizon: int, barriers: Mapping[str, Any], minutes: Minutes) -> Labels:
+    base = base_rung(minutes, sessions, base_bars, adjusted=False)
+    return triple_barrier(minutes, base, wilder_atr(base), horizons=[horizon], **barriers)[horizon]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from barsmith.pipeline.page import COLOURS, picture, sentence, shown, table
+from barsmith.pipeline.tuning_report import Tuning, surface
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +37,7 @@ class Facts:
     feature_set: Mapping[str, Any]
     findings: list[dict[str, Any]]
     data_sets: Mapping[str, Mapping[str, Any]]
+    tuning: Tuning
     train: pl.DataFrame
     val: pl.DataFrame
 
@@ -97,6 +99,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Warnings of the reader", warned),
         ("Rolls", rolls),
         ("Labels before the test split", labels),
+        *facts.tuning.tables(),
         ("Splits", splits),
         ("Rows for a model", sets),
         ("Features by group", [{"group": g, **row} for g, row in groups.items()]),
@@ -114,7 +117,7 @@ def counted(facts: Facts, horizon: str) -> dict[str, int]:
 
 def markdown(facts: Facts) -> str:
     """The report as text."""
-    lines = [f"# Data run of {facts.symbol}", "", lead(facts), ""]
+    lines = [f"# Data run of {facts.symbol}", "", lead(facts), "", *(f"- {line}" for line in facts.tuning.lines()), ""]
     for heading, rows in tables(facts):
         names = list(rows[0])
         lines += [f"## {heading}", "", "| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
@@ -130,8 +133,10 @@ def html_sections(facts: Facts) -> list[tuple[str, list[str]]]:
         "Labels before the test split": [picture(label_shares(facts), "shares"), picture(shares_by_hour(facts), "hours")],
         "Features by group": [picture(drift(facts), "drift", 420)],
     }
-    verdict = sentence(lead(facts), "bad" if facts.errors else "good")
-    return [("Ready?", [verdict])] + [(heading, [table(rows), *pictures.get(heading, [])]) for heading, rows in tables(facts)]
+    if facts.tuning.search:
+        pictures["Barriers: the search on train"] = [picture(surface(facts.tuning, facts.longest), "surface", 420)]
+    verdict = [sentence(lead(facts), "bad" if facts.errors else "good"), *map(sentence, facts.tuning.lines())]
+    return [("Ready?", verdict)] + [(heading, [table(rows), *pictures.get(heading, [])]) for heading, rows in tables(facts)]
 
 
 def price(facts: Facts) -> Any:

@@ -61,7 +61,7 @@ def demo(folder: Path, tell: Tell) -> Demo:
         folder, SYMBOL, days=DAYS, seed=SEED, edge=EDGE, paths=PATHS, progress=lambda share: tell("simulating the true odds", share)
     )
     tell("running the data pipeline", None)
-    record = run(folder, symbol=SYMBOL)
+    record = run(folder, symbol=SYMBOL, overrides=["labels.tune=false"])  # the true odds are of the contract's own barriers
     tell(f"training XGBoost for horizon {HORIZON}", None)
     training = train(
         folder, model="xgboost", symbol=SYMBOL, horizon=HORIZON, progress=lambda done, total, _: tell("training XGBoost", done / total)

@@ -57,7 +57,7 @@ class LogisticModel(BaseModel):
         """X: (N, F) finite scaled rows; y: (N,) -1, 0, +1; weights (N,). X_val only shows the loss on rows not learned from."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         started, params = time.perf_counter(), self.params
         rows = checked_rows(X_train, feature_names).astype(np.float64)

@@ -13,6 +13,7 @@ def all_stages() -> list[Stage]:
     from barsmith.pipeline.stages.events import events
     from barsmith.pipeline.stages.features import features
     from barsmith.pipeline.stages.final_labels import final_labels
+    from barsmith.pipeline.stages.ga_optimize import ga_optimize
     from barsmith.pipeline.stages.ingest import ingest
     from barsmith.pipeline.stages.labeling import labeling
     from barsmith.pipeline.stages.mtf import mtf
@@ -33,6 +34,7 @@ def all_stages() -> list[Stage]:
         regime,
         mtf,
         labeling,
+        ga_optimize,
         final_labels,
         splits,
         scaling,
@@ -50,6 +52,7 @@ STAGE_NAMES = (
     "regime",
     "mtf",
     "labeling",
+    "ga_optimize",
     "final_labels",
     "splits",
     "scaling",

@@ -10,19 +10,22 @@ from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.datasets import DataSets
 from barsmith.pipeline.stages.final_labels import FinalLabels
+from barsmith.pipeline.stages.ga_optimize import TunedBarriers
 from barsmith.pipeline.stages.ingest import RawData
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.sessions import SessionBars
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.pipeline.stages.validation import Validated
+from barsmith.pipeline.tuning_report import Tuning
 
 
 @dataclass(frozen=True)
 class Report:
-    """lead: the first sentence. markdown: the whole report as text. sections: [heading, HTML fragments], for `page`."""
+    """lead: the first sentence. tuning: what the search for barriers was worth, a sentence a horizon. markdown: the whole report as text. sections: [heading, HTML fragments], for `page`."""
 
     lead: str
+    tuning: list[str]
     markdown: str
     sections: list[list[object]]
 
@@ -37,6 +40,7 @@ def reporting(
     clean: CleanMinutes,
     sessions: SessionBars,
     mtf: FeatureTable,
+    ga_optimize: TunedBarriers,
     final_labels: FinalLabels,
     splits: SplitRows,
     scaling: ScaledFrames,
@@ -62,7 +66,8 @@ def reporting(
         feature_set=validation.feature_set,
         findings=validation.findings,
         data_sets=datasets.manifest["horizons"],
+        tuning=Tuning(ga_optimize.why_not, ga_optimize.trials, ga_optimize.search, validation.barriers),
         train=scaling.train,
         val=scaling.val,
     )
-    return Report(lead(facts), markdown(facts), [[heading, parts] for heading, parts in html_sections(facts)])
+    return Report(lead(facts), facts.tuning.lines(), markdown(facts), [[heading, parts] for heading, parts in html_sections(facts)])

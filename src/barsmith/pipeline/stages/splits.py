@@ -10,7 +10,7 @@ import numpy as np
 from barsmith.bars.minutes import as_minutes
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
-from barsmith.pipeline.stages.labeling import RawLabels
+from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.sessions import SessionBars
 from barsmith.splits.calendar import NAMES, split_rows
 
@@ -31,11 +31,13 @@ class SplitRows:
 
 
 @stage
-def splits(sessions: SessionBars, labeling: RawLabels, calendar: Calendar) -> SplitRows:
+def splits(sessions: SessionBars, final_labels: FinalLabels, calendar: Calendar) -> SplitRows:
     """Train, validation and test rows, purged by the latest label end of any horizon."""
     drawn = calendar.drawn()
-    label_end = np.max([one.label_end for one in labeling.labels().values()], axis=0)
-    rows = split_rows(drawn, as_minutes(sessions.bars["decision"]), label_end)
+    decision = as_minutes(sessions.bars["decision"])
+    ends = [final_labels.table[f"label_end_h{h}"] for h in final_labels.barriers]
+    label_end = np.max([as_minutes(end.fill_null(sessions.bars["decision"])) for end in ends], axis=0)
+    rows = split_rows(drawn, decision, label_end)
     purged = {name: len(getattr(drawn, name)) - len(rows[name]) for name in NAMES}
     return SplitRows({**calendar.split, "kept": {name: runs(rows[name]) for name in NAMES}, "purged_by_label_end": purged})
 

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from barsmith.config import ValidationSettings, canonical
+from barsmith.config import SessionSettings, ValidationSettings, canonical
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import uncorrelated
+from barsmith.instruments import Instrument
+from barsmith.labels.tuning import Barriers
 from barsmith.pipeline.stage import stage
+from barsmith.pipeline.stages.calendar import Calendar
+from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.datasets import DataSets
+from barsmith.pipeline.stages.ga_optimize import MOST_ROWS, Prices, TunedBarriers
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.validation.checks import Finding, examine, settled_matrix
+from barsmith.validation.tuned_barriers import OutOfSample, out_of_sample
+
+LEAST_VALIDATION_ROWS = 100
 
 
 @dataclass(frozen=True)
 class Validated:
-    """feature_set: kept (in order), constant, correlated {dropped: the kept one it repeats}. findings: errors first."""
+    """feature_set: kept (in order), constant, correlated {dropped: the kept one it repeats}. findings: errors first.
+
+    barriers: what given, fixed 3/3 and tuned barriers earn out of sample, as `OutOfSample`; empty where nothing was tuned.
+    """
 
     feature_set: dict[str, Any]
     findings: list[dict[str, Any]]
+    barriers: list[dict[str, Any]]
 
     @property
     def rows(self) -> int:
@@ -38,18 +51,51 @@ class Validated:
 
 @stage
 def validation(
+    clean: CleanMinutes,
+    calendar: Calendar,
+    ga_optimize: TunedBarriers,
     scaling: ScaledFrames,
     mtf: FeatureTable,
     splits: SplitRows,
     datasets: DataSets,
+    instrument: Instrument,
+    hours: SessionSettings,
+    base: str,
+    random_seed: int,
     settings: ValidationSettings,
 ) -> Validated:
-    """Constants and near-copies dropped by what train says; then every check over train and validation."""
+    """Constants and near-copies dropped by what train says; then every check over train and validation; then what tuning was worth."""
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
     horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
     found = examined(scaling, mtf, splits, chosen.kept, horizons, settings)
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
-    return Validated(feature_set, [finding.as_dict() for finding in found])
+    compared = worth_of_tuning(ga_optimize, Prices.of(clean.minutes, instrument, hours, base), calendar, mtf, scaling, random_seed)
+    return Validated(feature_set, [finding.as_dict() for finding in found], [asdict(one) for one in compared])
+
+
+def worth_of_tuning(
+    tuned: TunedBarriers, prices: Prices, calendar: Calendar, table: FeatureTable, scaled: ScaledFrames, seed: int
+) -> list[OutOfSample]:
+    """Given, fixed 3/3 and tuned barriers side by side on validation; nothing where nothing was tuned."""
+    if not tuned.search:
+        return []
+    split = calendar.drawn()
+    choices = {int(h): {"given": barriers_of(one["given"]), "fixed 3/3": barriers_of(one["fixed"]), "tuned": barriers_of(one["best"])}
+               for h, one in tuned.search.items()}  # fmt: skip
+    longest = max(one.max_bars for named in choices.values() for one in named.values())
+    rows = {name: prices.decisions(table, getattr(split, name), longest) for name in ("train", "val")}
+    if len(rows["val"]) < LEAST_VALIDATION_ROWS:
+        return []
+    rows["train"] = rows["train"][:: -(-len(rows["train"]) // MOST_ROWS)]
+    flat = [one for named in choices.values() for one in named.values()]
+    train, val = (prices.market(rows[name], flat, longest) for name in ("train", "val"))
+    raw = table.features[pl.Series(np.concatenate((rows["train"], rows["val"])))].select(table.names).to_numpy()
+    X = RobustScaler.from_json(canonical(scaled.scaler)).apply(raw).astype(np.float32)
+    return out_of_sample(train, val, X, choices, np.random.SeedSequence([seed, *b"barriers out of sample"]))
+
+
+def barriers_of(trial: Mapping[str, Any]) -> Barriers:
+    return Barriers(**trial["barriers"])
 
 
 def examined(

@@ -1,0 +1,137 @@
+"""Barriers chosen on the training slice, every trial kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from barsmith.bars.base_bars import base_rung
+from barsmith.bars.ladder import Rung
+from barsmith.bars.minutes import Minutes
+from barsmith.bars.sessions import load_sessions
+from barsmith.config import LabelSettings, SessionSettings
+from barsmith.datasets.scaling import RobustScaler
+from barsmith.instruments import Instrument
+from barsmith.labels.barriers import wilder_atr
+from barsmith.labels.probe import RidgeProbe
+from barsmith.labels.tuning import Barriers, Market, Tuned, tune
+from barsmith.pipeline.stage import stage
+from barsmith.pipeline.stages.calendar import Calendar
+from barsmith.pipeline.stages.clean import CleanMinutes
+from barsmith.pipeline.stages.labeling import RawLabels
+from barsmith.pipeline.stages.mtf import FeatureTable
+
+LEAST_ROWS = 1000
+"""Settled training rows below which nothing is searched."""
+MOST_ROWS = 20_000
+"""Decisions that a trial looks at; of more, every second, third ... is taken."""
+
+
+@dataclass(frozen=True)
+class TunedBarriers:
+    """barriers: by horizon (as text) k_up, k_down and max_bars, as given where nothing was searched; why_not: the reason, else empty.
+
+    trials: horizon, number, k_up, k_down, max_bars, score, sharpe, imbalance, trades. search: by horizon the best, the given and the 3/3
+    trial, the best scores on features shifted in time, and the rank of the best among them.
+    """
+
+    barriers: dict[str, dict[str, Any]]
+    why_not: str
+    trials: pl.DataFrame
+    search: dict[str, dict[str, Any]]
+
+    @property
+    def rows(self) -> int:
+        return len(self.trials)
+
+
+@stage
+def ga_optimize(
+    clean: CleanMinutes,
+    calendar: Calendar,
+    mtf: FeatureTable,
+    labeling: RawLabels,
+    instrument: Instrument,
+    hours: SessionSettings,
+    base: str,
+    random_seed: int,
+    settings: LabelSettings,
+) -> TunedBarriers:
+    """k_up, k_down and max_bars of each horizon by what a ridge probe earns with them, on the training slice alone."""
+    prices = Prices.of(clean.minutes, instrument, hours, base)
+    given, longest = searched(labeling.barriers, calendar)
+    rows = prices.decisions(mtf, calendar.drawn().train, longest)
+    why_not = "labels.tune is off" if not settings.tune else ""
+    if settings.tune and len(rows) < LEAST_ROWS:
+        why_not = f"{len(rows)} settled training rows are fewer than {LEAST_ROWS}"
+    if why_not:
+        return TunedBarriers(labeling.barriers, why_not, trial_table({}), {})
+    step = -(-len(rows) // MOST_ROWS)
+    table = mtf.features[pl.Series(rows[::step])].select(mtf.names).to_numpy()
+    found = tune(
+        prices.market(rows[::step], list(given.values()), longest),
+        RidgeProbe.over(RobustScaler.fit(table, mtf.names).apply(table).astype(np.float32), gap=-(-longest // step)),
+        given,
+        trials=settings.trials,
+        search=settings.search,
+        seed=np.random.SeedSequence([random_seed, *b"barriers"]),
+        longest=longest,
+    )
+    search = {
+        str(h): {
+            "best": asdict(one.best),
+            "given": asdict(one.given),
+            "fixed": asdict(one.fixed),
+            "shifted": list(one.shifted),
+            "rank": one.rank,
+        }
+        for h, one in found.items()
+    }
+    return TunedBarriers({str(h): asdict(one.best.barriers) for h, one in found.items()}, "", trial_table(found), search)
+
+
+def searched(barriers: Mapping[str, Mapping[str, Any]], calendar: Calendar) -> tuple[dict[int, Barriers], int]:
+    """The given barriers of each horizon, and the longest patience that may be tried: twice theirs, but no more than is purged."""
+    given = {int(h): Barriers(**one) for h, one in barriers.items()}
+    most = max(one.max_bars for one in given.values())
+    return given, max(most, min(2 * most, calendar.split["purge_bars"]))
+
+
+def trial_table(found: Mapping[int, Tuned]) -> pl.DataFrame:
+    """Every trial of every horizon in the order tried."""
+    rows = [
+        {"horizon": h, "number": i, **asdict(trial.barriers), "score": trial.score, "sharpe": trial.sharpe,
+         "imbalance": trial.imbalance, "trades": trial.trades} for h, one in found.items() for i, trial in enumerate(one.trials)
+    ]  # fmt: skip
+    whole, real = pl.Int64, pl.Float64
+    schema = {"horizon": whole, "number": whole, "k_up": real, "k_down": real, "max_bars": whole, "score": real, "sharpe": real,
+              "imbalance": real, "trades": whole}  # fmt: skip
+    return pl.DataFrame(rows, schema=schema)
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """What barriers are walked on, in the contract's own prices. atr: (m,) of the base bars. cost: of a round trip, price units."""
+
+    minutes: Minutes
+    bars: Rung
+    atr: np.ndarray
+    cost: float
+
+    @classmethod
+    def of(cls, minutes: Minutes, instrument: Instrument, hours: SessionSettings, base: str) -> Prices:
+        bars = base_rung(minutes, load_sessions(instrument.calendar, hours.hours), base, adjusted=False)
+        return cls(minutes, bars, wilder_atr(bars), instrument.round_trip_usd / instrument.usd_per_point)
+
+    def decisions(self, table: FeatureTable, part: range, longest: int) -> np.ndarray:
+        """The settled rows of a part of the calendar whose next `longest` bars lie in it too and are of the same contract."""
+        rows = np.arange(part.start, max(part.start, part.stop - longest))
+        known = table.features["is_settled"].to_numpy()[rows] & (self.atr[rows] > 0.0)
+        return rows[known & (self.bars.contract[rows + longest] == self.bars.contract[rows])]
+
+    def market(self, rows: np.ndarray, asked: Sequence[Barriers], longest: int) -> Market:
+        return Market.over(self.minutes, self.bars, self.atr, rows, asked, longest, self.cost)
