@@ -19,6 +19,7 @@ from barsmith.features.events import Events
 from barsmith.instruments import instrument
 from barsmith.pipeline.run_folder import RunFolder
 from barsmith.pipeline.stages.clean import CleanMinutes
+from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.regime import RegimeColumns
 from barsmith.pipeline.stages.scaling import ScaledFrames
@@ -100,9 +101,13 @@ class RunData:
         contract = instrument(self.symbol, self.settings)
         raw = self.workspace / "data" / "raw" / f"{self.symbol}_1m.parquet"
         is_of_these = raw.is_file() and record_of(raw).sha256 == told["bars_sha256"] and horizon in told["horizons"]
-        is_of_these &= (told["k_up"], told["k_down"], told["base_timeframe"]) == (contract.k_up, contract.k_down, self.settings.base_kind)
+        asked = self.settings.labels
+        kind = (self.settings.base_kind, asked.method, asked.session, asked.primary_signal, contract.barrier_unit)
+        is_of_these &= kind == (told["base_timeframe"], "triple_barrier", "hold", None, "atr")
+        barriers = self.field("final_labels", FinalLabels, "barriers").get(str(horizon))
+        is_of_these &= barriers == {"k_up": told["k_up"], "k_down": told["k_down"], "max_bars": horizon}
         columns = [f"prob_{name}_h{horizon}" for name in ("short", "neutral", "long")]
-        if not is_of_these or self.settings.labels.max_bars is not None or not set(columns) <= set(frame.columns):
+        if not is_of_these or not set(columns) <= set(frame.columns):
             return None
         time = as_minutes(frame["datetime"])
         rows = np.searchsorted(time, part.datetime)

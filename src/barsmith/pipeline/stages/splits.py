@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from barsmith.bars.minutes import as_minutes
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
-from barsmith.pipeline.stages.labeling import RawLabels
+from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.sessions import SessionBars
 from barsmith.splits.calendar import NAMES, split_rows
 
@@ -31,11 +32,12 @@ class SplitRows:
 
 
 @stage
-def splits(sessions: SessionBars, labeling: RawLabels, calendar: Calendar) -> SplitRows:
+def splits(sessions: SessionBars, final_labels: FinalLabels, calendar: Calendar) -> SplitRows:
     """Train, validation and test rows, purged by the latest label end of any horizon."""
     drawn = calendar.drawn()
-    label_end = np.max([one.label_end for one in labeling.labels().values()], axis=0)
-    rows = split_rows(drawn, as_minutes(sessions.bars["decision"]), label_end)
+    decision = sessions.bars["decision"]
+    ends = final_labels.table.select(pl.col("^label_end_h[0-9]+$").fill_null(decision))
+    rows = split_rows(drawn, as_minutes(decision), as_minutes(ends.max_horizontal()))
     purged = {name: len(getattr(drawn, name)) - len(rows[name]) for name in NAMES}
     return SplitRows({**calendar.split, "kept": {name: runs(rows[name]) for name in NAMES}, "purged_by_label_end": purged})
 

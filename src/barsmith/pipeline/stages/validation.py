@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from barsmith.config import ValidationSettings, canonical
+from barsmith.config import LabelSettings, ValidationSettings, canonical
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import uncorrelated
 from barsmith.pipeline.stage import stage
@@ -43,17 +43,24 @@ def validation(
     splits: SplitRows,
     datasets: DataSets,
     settings: ValidationSettings,
+    labels: LabelSettings,
 ) -> Validated:
     """Constants and near-copies dropped by what train says; then every check over train and validation."""
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
     horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
-    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings)
+    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels)
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
     return Validated(feature_set, [finding.as_dict() for finding in found])
 
 
 def examined(
-    scaled: ScaledFrames, table: FeatureTable, splits: SplitRows, kept: Sequence[str], horizons: Sequence[int], settings: ValidationSettings
+    scaled: ScaledFrames,
+    table: FeatureTable,
+    splits: SplitRows,
+    kept: Sequence[str],
+    horizons: Sequence[int],
+    settings: ValidationSettings,
+    labels: LabelSettings,
 ) -> list[Finding]:
     """Every finding about the tables; of the test split only the times are looked at."""
     times = ["datetime", "decision", *(f"label_end_h{h}" for h in horizons)]
@@ -67,4 +74,5 @@ def examined(
         unscaled_train=table.features[pl.Series(splits.of("train"))],
         test_times=scaled.test.select(times),
         max_correlation=settings.max_correlation,
+        labels=labels,
     )
