@@ -85,7 +85,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
 def test_mappings_are_merged_key_by_key_and_lists_are_replaced(tmp_path: Path) -> None:
     text = "barriers: {MES: {k_up: 1.2, k_down: 1.1}, MGC: {k_up: 3, k_down: 3}}\nlabel_horizons: [5, 10]\n"
     settings = load(tmp_path, text, "barriers.MES.k_up=2.5", "label_horizons=[20]").settings
-    assert settings.barriers["MES"].model_dump() == {"k_up": 2.5, "k_down": 1.1}
+    assert settings.barriers["MES"].model_dump() == {"k_up": 2.5, "k_down": 1.1, "unit": "atr"}
     assert settings.barriers["MGC"].k_up == 3.0
     assert settings.label_horizons == (20,)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from barsmith.config import Settings
+from barsmith.config import Settings, Unit
 from barsmith.errors import UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """One futures contract. tick, min_price, max_price: price units. slippage_ticks: a round trip. k_up, k_down: barriers in ATR."""
+    """One futures contract. tick, min_price, max_price: price units. slippage_ticks: a round trip.
+
+    k_up, k_down: distances of the barriers in barrier_unit: atr, fraction or ticks.
+    """
 
     symbol: str
     tick: float
@@ -23,6 +26,7 @@ class Instrument:
     slippage_ticks: float = 1.0
     min_price: float = 1e-9
     max_price: float = 1e9
+    barrier_unit: Unit = "atr"
 
     @property
     def price_limits(self) -> tuple[float, float]:
@@ -58,18 +62,30 @@ SHIPPED = {
 
 
 def instruments(settings: Settings | None = None) -> dict[str, Instrument]:
-    """The shipped contracts and the user's, by symbol. `barriers` of the settings and then `labels.k_up`, `labels.k_down` override both."""
+    """The shipped contracts and the user's, by symbol, with their own barriers."""
     settings = settings or Settings()
     found = dict(SHIPPED)
     for symbol, own in settings.instruments.items():
         values = {**(SHIPPED[symbol].__dict__ if symbol in SHIPPED else {"symbol": symbol}), **own.model_dump(exclude_none=True)}
         found[symbol] = _complete(values)
-    for symbol, contract in found.items():
-        barriers = settings.barriers.get(symbol)
-        k_up = settings.labels.k_up or (barriers.k_up if barriers else contract.k_up)
-        k_down = settings.labels.k_down or (barriers.k_down if barriers else contract.k_down)
-        found[symbol] = Instrument(**{**contract.__dict__, "k_up": k_up, "k_down": k_down})
     return found
+
+
+def _barriers(settings: Settings, contract: Instrument) -> dict[str, Any]:
+    """k_up, k_down and barrier_unit; one of the two may come from below only where both units are the same."""
+    own, below = settings.labels, settings.barriers.get(contract.symbol)
+    k_up, k_down, unit = (below.k_up, below.k_down, below.unit) if below else (contract.k_up, contract.k_down, contract.barrier_unit)
+    if own.k_up is None and own.k_down is None:
+        return {"k_up": k_up, "k_down": k_down, "barrier_unit": unit}
+    if own.unit != unit and (own.k_up is None or own.k_down is None):
+        raise UsageError(
+            "config/inconsistent",
+            expected=f"both labels.k_up and labels.k_down, since barriers.{contract.symbol} is in {unit} and labels.unit is {own.unit}",
+            came="one of the two",
+            do=f"set both, or labels.unit: {unit}",
+            where="labels.k_up" if own.k_down is None else "labels.k_down",
+        )
+    return {"k_up": own.k_up or k_up, "k_down": own.k_down or k_down, "barrier_unit": own.unit}
 
 
 def _complete(values: dict[str, Any]) -> Instrument:
@@ -91,10 +107,14 @@ def _complete(values: dict[str, Any]) -> Instrument:
 
 
 def instrument(symbol: str, settings: Settings | None = None, *, code: str = "config/symbol") -> Instrument:
-    """The contract of `symbol`; UsageError `code` with the nearest names where there is none."""
+    """The contract of `symbol`, with the barriers that the settings give it: those of `barriers`, and over them `labels.k_up`, `labels.k_down`.
+
+    Raises UsageError `code` with the nearest names where there is none, `config/inconsistent` for distances in two units.
+    """
+    settings = settings or Settings()
     found = instruments(settings)
     if symbol in found:
-        return found[symbol]
+        return replace(found[symbol], **_barriers(settings, found[symbol]))
     raise UsageError(
         code,
         expected="a known contract",

@@ -16,8 +16,9 @@ from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import Minutes
 from barsmith.labels.barriers import triple_barrier, wilder_atr
 from barsmith.labels.first_passage import first_passage
+from barsmith.labels.outcomes import Barriers, window
 from barsmith.labels.probe import FOLDS, PENALTY, RidgeProbe
-from barsmith.labels.tuning import SHIFTS, Barriers, Market, imbalance, tune
+from barsmith.labels.tuning import SHIFTS, Market, imbalance, tune
 from barsmith.metrics.trading import annual_sharpe, mean_interval, session_profits
 
 LONGEST = 12
@@ -38,19 +39,23 @@ def walk(seed: int, n: int = 4000) -> tuple[Minutes, Rung, np.ndarray]:
 def market(seed: int = 1) -> Market:
     minutes, base, atr = walk(seed)
     rows = np.arange(20, len(base) - LONGEST)
-    return Market.over(minutes, base, atr, rows, [Barriers(1.5, 1.0, 6)], LONGEST, 0.05)
+    return Market.over(minutes, base, atr, rows, [Barriers(1.5, 1.0, 6)], window(base, LONGEST), 0.05)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from([0.5, 1.0, 1.5, 3.0]), st.sampled_from([0.5, 1.0, 2.0, 3.0]), st.integers(1, 9))
-def test_the_look_up_is_the_walk_bit_for_bit(seed: int, k_up: float, k_down: float, max_bars: int):
+@given(
+    st.integers(0, 10_000), st.sampled_from([0.5, 1.0, 1.5, 3.0]), st.sampled_from([0.5, 1.0, 2.0, 3.0]), st.integers(1, 9), st.booleans()
+)
+def test_the_look_up_is_the_walk_bit_for_bit(seed: int, k_up: float, k_down: float, max_bars: int, with_closes: bool):
     minutes = random_minutes(seed, 160)
     base = rung_of(minutes, 4)
-    atr = np.full(len(base), 0.75)
-    want = triple_barrier(minutes, base, atr, horizons=(max_bars,), k_up=k_up, k_down=k_down)[max_bars]
-    rows = np.flatnonzero(want.has_label & (np.arange(len(base)) + 9 < len(base)))
+    base = replace(base, session=np.arange(len(base)) // 11)
+    closes = base.end[np.minimum(base.session * 11 + 10, len(base) - 1)] if with_closes else None
+    atr, over = np.full(len(base), 0.75), window(base, 9, closes)
+    want = triple_barrier(minutes, base, atr, horizons=(max_bars,), k_up=k_up, k_down=k_down, closes=closes)[max_bars]
+    rows = np.flatnonzero(want.has_label & (over.last >= 0))
     levels = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
-    got = first_passage(minutes, base, atr, rows, levels, 9).outcomes(k_up, k_down, max_bars)
+    got = first_passage(minutes, base, atr, rows, levels, over).outcomes(Barriers(k_up, k_down, max_bars))
     assert got.label.tolist() == want.label[rows].tolist()
     assert got.log_return.tobytes() == want.log_return[rows].tobytes()
     known_at = np.where(want.label_end[rows] > base.end[got.exit_bar - 1], want.label_end[rows] <= base.end[got.exit_bar], False)

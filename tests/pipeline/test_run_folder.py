@@ -89,6 +89,7 @@ def test_each_setting_that_differs_is_named_with_both_values() -> None:
         "barriers {} -> null",
         "barriers.MES.k_down null -> 1.0",
         "barriers.MES.k_up null -> 1.0",
+        "barriers.MES.unit null -> 'atr'",
         "labels.k_up null -> 2.0",
     ]
     assert changed_keys(after, after) == []

@@ -49,7 +49,7 @@ def chosen(data: RunData, **changed: Any) -> TunedBarriers:
         "labeling": data.value("labeling", RawLabels),
     }
     return ga_optimize(
-        **inputs | changed, instrument=contract, hours=settings.sessions, base="5m", random_seed=settings.random_seed,
+        **inputs | changed, instrument=contract, barriers=(contract.k_up, contract.k_down, "atr"), hours=settings.sessions, base="5m", random_seed=settings.random_seed,
         settings=settings.labels,
     )  # fmt: skip
 

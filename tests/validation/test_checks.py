@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 from run_tables import FEATURES, honest_run, scaled, table
 
+from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import Minutes, as_datetime
+from barsmith.config import LabelSettings
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import uncorrelated
-from barsmith.labels.barriers import Labels
+from barsmith.labels.outcomes import Labels
 from barsmith.validation.checks import Finding, examine, settled_matrix
 from barsmith.validation.feature_checks import stability_index
 from barsmith.validation.label_checks import dropped_by_outcome, reads_past_its_end
@@ -229,25 +231,85 @@ def test_a_label_that_reads_past_its_end_is_found():
     assert (finding.code, finding.rows) == ("labels/future", 20)
 
 
+def rung_of(n: int, contract: np.ndarray | None = None, session: np.ndarray | None = None) -> Rung:
+    """Bars of one minute, all alike."""
+    rows, zero = np.arange(n), np.zeros(n, np.int64)
+    bars = np.full((n, 5), 100.0)
+    session = zero if session is None else session
+    return Rung("1m", rows, rows + 1, bars, session, zero if contract is None else contract, rows, rows)
+
+
 def test_rows_left_out_for_their_outcome_are_found():
     """Planted leak 23: the ties are taken out before scoring."""
     n, closes = 60, np.random.default_rng(2).uniform(100, 101, 60)
-    labels, atr, contract = labels_of(closes, 5, np.arange(n)), np.ones(n), np.zeros(n, np.int32)
-    assert list(dropped_by_outcome(labels, atr, contract, 5)) == []
+    labels, asked, base = labels_of(closes, 5, np.arange(n)), np.ones(n, bool), rung_of(n)
+    assert list(dropped_by_outcome(labels, asked, base, 5)) == []
     chosen = labels.has_label & (np.arange(n) % 10 != 3)
-    (finding,) = dropped_by_outcome(replace(labels, has_label=chosen), atr, contract, 5)
+    (finding,) = dropped_by_outcome(replace(labels, has_label=chosen), asked, base, 5)
     assert (finding.code, finding.rows) == ("labels/dropped", 6)
+
+
+def test_rows_that_were_not_asked_may_lack_a_label_and_must_not_have_one():
+    """Warm-up of the ATR, and bars that are no event."""
+    labels = labels_of(np.random.default_rng(4).uniform(100, 101, 60), 5, np.arange(60))
+    asked = np.arange(60) >= 14
+    warm = replace(labels, has_label=labels.has_label & asked)
+    assert list(dropped_by_outcome(warm, asked, rung_of(60), 5)) == []
+    (finding,) = dropped_by_outcome(labels, asked, rung_of(60), 5)
+    assert finding.rows == 14
 
 
 def test_a_label_across_a_roll_is_found():
     n, closes = 60, np.random.default_rng(3).uniform(100, 101, 60)
     contract = (np.arange(n) >= 30).astype(np.int32)
-    (finding,) = dropped_by_outcome(labels_of(closes, 5, np.arange(n)), np.ones(n), contract, 5)
+    (finding,) = dropped_by_outcome(labels_of(closes, 5, np.arange(n)), np.ones(n, bool), rung_of(n, contract), 5)
     assert finding.rows == 5, "the five rows before the roll"
 
 
-def test_rows_without_an_atr_may_lack_a_label():
-    labels = labels_of(np.random.default_rng(4).uniform(100, 101, 60), 5, np.arange(60))
-    atr = np.r_[np.full(14, np.nan), np.ones(46)]
-    warm = replace(labels, has_label=labels.has_label & (np.arange(60) >= 14))
-    assert list(dropped_by_outcome(warm, atr, np.zeros(60, np.int32), 5)) == []
+def test_a_window_that_a_session_cuts_must_have_a_label_and_need_not_fear_the_roll_behind_it():
+    n, session = 60, np.repeat([0, 1, 2], 20)
+    closes = np.repeat([20, 40, 60], 20)
+    base = rung_of(n, (np.arange(n) >= 20).astype(np.int32), session)
+    whole = replace(labels_of(np.full(n, 100.0), 5, np.arange(n)), has_label=~np.isin(np.arange(n), [19, 59]))
+    asked = np.ones(n, bool)
+    assert list(dropped_by_outcome(whole, asked, base, 5, closes=closes)) == [], "19 enters the new contract, 59 nothing"
+    (finding,) = dropped_by_outcome(whole, asked, base, 5)
+    assert finding.rows == 8, "15..18 reach the roll and 55..58 the end"
+    (finding,) = dropped_by_outcome(whole, asked, base, 5, closes=np.repeat([20, 40, 61], 20))
+    assert finding.rows == 4, "the last session is not over"
+    (finding,) = dropped_by_outcome(whole, asked, base, 5, closes=closes, min_bars=2)
+    assert finding.rows == 3, "18, 38 and 58 see one bar"
+
+
+@pytest.mark.parametrize(
+    ("settings", "label", "code"),
+    [
+        (LabelSettings(primary_signal="cross.csv"), -1, "labels/value"),
+        (LabelSettings(method="trend_scanning"), 2, "labels/value"),
+        (LabelSettings(uniqueness=True), 0, "labels/weight"),
+    ],
+)
+def test_what_is_impossible_depends_on_what_was_asked_for(settings, label, code):
+    run = honest_run()
+    paid = pl.col("label_h20").abs() if settings.primary_signal else pl.col("label_h20")
+    spread = pl.col("sample_weight_h20") * 3 if settings.uniqueness else pl.col("sample_weight_h20")
+    for part in ("train", "val"):
+        run[part] = run[part].with_columns(label_h20=paid.cast(pl.Int8), sample_weight_h20=spread)
+    assert [finding.code for finding in examine(**run, labels=settings) if finding.severity == "error"] == []
+    here = pl.int_range(pl.len()) == 7
+    name, value = ("sample_weight_h20", pl.lit(0.0)) if settings.uniqueness else ("label_h20", pl.lit(label, pl.Int8))
+    run["train"] = run["train"].with_columns(pl.when(here).then(value).otherwise(name).alias(name))
+    found = [finding for finding in examine(**run, labels=settings) if finding.severity == "error"]
+    assert [(finding.code, finding.rows) for finding in found] == [(code, 1)]
+
+
+def test_no_neutral_trend_is_no_missing_class_and_no_paid_trade_is_one():
+    run = honest_run()
+    for part in ("train", "val"):
+        run[part] = run[part].with_columns(label_h20=pl.when(pl.col("label_h20") == 0).then(1).otherwise("label_h20").cast(pl.Int8))
+    assert errors_of(run)[0].code == "labels/class-missing"
+    assert [one for one in examine(**run, labels=LabelSettings(method="trend_scanning")) if one.severity == "error"] == []
+    for part in ("train", "val"):
+        run[part] = run[part].with_columns(label_h20=(pl.col("label_h20") * 0).cast(pl.Int8))
+    meta = examine(**run, labels=LabelSettings(primary_signal="cross.csv"))
+    assert [one.what for one in meta if one.severity == "error"] == ["no paid row in train, horizon 20"]

@@ -19,14 +19,14 @@ def known(workspace: Path, modules: list[Path] | None) -> tuple[dict[str, Featur
     from barsmith.config import SHIPPED_SYMBOLS
     from barsmith.config_reading import load_settings
     from barsmith.instruments import instrument
-    from barsmith.pipeline.api import event_file
+    from barsmith.pipeline.api import users_file
     from barsmith.pipeline.feature_values import only_symbol
     from barsmith.pipeline.stages.events import events
     from barsmith.pipeline.stages.features import chosen_features
 
     settings = load_settings(workspace).settings
     files = [*(workspace / path for path in settings.features.modules), *(modules or ())]
-    scheduled = events(event_file(workspace, settings).value, settings.ingest)
+    scheduled = events(users_file(workspace, settings.events).value, settings.ingest)
     base = base_name(settings, instrument(only_symbol(workspace, settings) or SHIPPED_SYMBOLS[0], settings))
     return chosen_features(settings.features, files, settings.timeframes, scheduled), base
 

@@ -68,11 +68,13 @@ def says_of(training: Training) -> list[str | Table]:
 def setting_of(training: Training) -> str:
     """What was asked: rows, barriers and how often each answer came."""
     from barsmith.instruments import instrument
+    from barsmith.labels.making import in_words
 
-    container, contract = training.container, instrument(training.data.symbol, training.data.settings)
+    container, settings = training.container, training.data.settings
+    contract = instrument(training.data.symbol, settings)
     y = container.train.y
-    shares = ", ".join(f"{name} {(y == value).mean():.0%}" for value, name in ((-1, "short"), (0, "neutral"), (1, "long")))
+    shares = ", ".join(f"{name} {(y == value).mean():.0%}" for value, name in settings.labels.classes.items())
     return (
-        f"{len(container.train):,} training and {len(container.val):,} validation rows; barriers {contract.k_up:g} ATR up and "
-        f"{contract.k_down:g} down, horizon {container.horizon}: {shares} in training"
+        f"{len(container.train):,} training and {len(container.val):,} validation rows; "
+        f"{in_words(settings.labels, contract.k_up, contract.k_down, contract.barrier_unit)}, horizon {container.horizon}: {shares} in training"
     )

@@ -49,7 +49,8 @@ class Part:
 class TimeSeriesDataContainer:
     """Train and validation of one symbol and horizon, and a test split that is not even read before `open_test`.
 
-    left_out: rows of each split without a place here, {"train": {"unsettled": n, "unlabelled": n}, ...}: warm-up and missing futures.
+    left_out: rows of each split without a place here, {"train": {"unsettled": n, "unlabelled": n}, ...}: warm-up and missing futures, and
+    "no_event" where labels were asked for at chosen bars only (the column `is_event`).
     """
 
     symbol: str
@@ -134,12 +135,15 @@ def part_of(frame: pl.DataFrame, horizon: int, feature_names: Sequence[str], whe
     is_settled = frame["is_settled"].to_numpy().astype(np.bool_)
     has_label = frame[f"label_h{horizon}"].is_not_null().to_numpy()
     keep = is_settled & has_label
-    left_out = {"unsettled": int((~is_settled).sum()), "unlabelled": int((is_settled & ~has_label).sum())}
+    is_event = frame["is_event"].to_numpy().astype(np.bool_) if "is_event" in frame.columns else np.ones(len(frame), np.bool_)
+    left_out = {"unsettled": int((~is_settled).sum()), "unlabelled": int((is_settled & is_event & ~has_label).sum())}
+    if "is_event" in frame.columns:
+        left_out["no_event"] = int((is_settled & ~is_event).sum())
     if not keep.any():
         raise DataError(
             "datasets/empty",
             expected="settled rows with a label",
-            came=f"{len(frame)} rows, {left_out['unsettled']} of them unsettled and {left_out['unlabelled']} unlabelled",
+            came=f"{len(frame)} rows, {left_out['unsettled']} of them unsettled and {int((is_settled & ~has_label).sum())} unlabelled",
             do="bring a longer file, or drop the features that need the longest warm-up",
             where=where,
         )

@@ -10,7 +10,7 @@ from barsmith.errors import DataError
 
 Role = Literal["feature", "label", "weight", "meta"]
 
-META = ("datetime", "decision", "session_id", "minutes_since_open", "last_direction", "is_settled")
+META = ("datetime", "decision", "session_id", "minutes_since_open", "last_direction", "is_settled", "is_event")
 _ANSWERS: tuple[tuple[re.Pattern[str], Role], ...] = (
     (re.compile(r"label(_end)?_h\d+|return_h\d+"), "label"),
     (re.compile(r"sample_weight_h\d+"), "weight"),

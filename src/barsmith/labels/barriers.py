@@ -3,53 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from barsmith.compiled import njit
-from barsmith.errors import DataError, UsageError
+from barsmith.labels.outcomes import CLOSE, HIGH, LOW, OPEN, Barriers, Labels, bad_setting, check_any, check_barriers, check_prices, window
 
 if TYPE_CHECKING:
     from barsmith.bars.ladder import Rung
     from barsmith.bars.minutes import Minutes
-
-HIGH, LOW, CLOSE = 1, 2, 3
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What followed each of m base bars, for one horizon. Arrays are (m,); where `has_label` is false they say nothing.
-
-    label: int8 -1 short, 0 neutral, +1 long. has_label: bool.
-    label_end: int64 minutes since 1970, when the outcome was known; a row without a label carries its own decision time.
-    log_return: float64, from the entry to the barrier's price, at a tie or timeout to the last close.
-    mfe, mae: float64, furthest move for and against the label's side, in ATR, from the entry through the deciding minute;
-        a neutral row is measured as a long trade. Both are 0 where the ATR is.
-    tie: bool, one minute touched both barriers.
-    k_up, k_down: distances of the barriers in ATR. max_bars: patience in base bars.
-    """
-
-    label: np.ndarray
-    has_label: np.ndarray
-    label_end: np.ndarray
-    log_return: np.ndarray
-    mae: np.ndarray
-    mfe: np.ndarray
-    tie: np.ndarray
-    k_up: float
-    k_down: float
-    max_bars: int
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def counts(self) -> dict[str, int]:
-        """Rows short, neutral, long, of which ties, and unlabelled."""
-        known = self.label[self.has_label]
-        of = {name: int((known == value).sum()) for name, value in (("short", -1), ("neutral", 0), ("long", 1))}
-        return {**of, "ties": int(self.tie.sum()), "unlabelled": int((~self.has_label).sum())}
 
 
 def wilder_atr(rung: Rung, n: int = 14) -> np.ndarray:
@@ -65,139 +28,157 @@ def wilder_atr(rung: Rung, n: int = 14) -> np.ndarray:
 def triple_barrier(
     minutes: Minutes,
     base: Rung,
-    atr: np.ndarray,
+    scale: np.ndarray,
     *,
     horizons: Sequence[int],
-    k_up: float,
-    k_down: float,
+    k_up: float | Mapping[int, float],
+    k_down: float | Mapping[int, float],
     max_bars: int | Mapping[int, int] | None = None,
+    closes: np.ndarray | None = None,
+    side: np.ndarray | None = None,
 ) -> dict[int, Labels]:
     """Which barrier the price touches first after each base bar, for each horizon.
 
     minutes: one-minute bars in the contract's own prices. base: the unadjusted base rung built from them, finished bars only.
-    atr: (m,) price units, known at each bar's close. k_up, k_down: barrier distances in ATR.
+    scale: (m,) price units, the ATR or another unit of the barriers that is known at each bar's close.
+    k_up, k_down: barrier distances in that unit, one number for all or one for each horizon.
     max_bars: patience in base bars; the horizon itself where nothing is given, one number for all, or one for each horizon.
+    closes: (m,) minutes since 1970, each base bar's session's close: a trade is closed there. None: it is held across the break.
+    side: (m,) int8, the side of the trade: for -1 the profit lies below, so that k_up is the lower barrier's distance and k_down
+    the upper one's; a row of 0 is not asked for a label. None: +1 everywhere.
 
     The entry is the open of the first minute of bar t+1. Minutes are walked until one reaches a barrier (equality counts):
     upper first +1, lower first -1, both in one minute 0 and counted as a tie, none by the end of bar t + max_bars 0.
-    `label_end` is the close of the deciding minute, at a timeout the end of bar t + max_bars. A row has no label when it has no ATR,
-    when one of the bars t+1..t+max_bars is missing or belongs to another contract than bar t, whatever was touched before.
+    `label_end` is the close of the deciding minute, at a timeout the end of bar t + max_bars, or the close of the session before.
+    A row has no label when it has no scale, when one of its window's bars is missing or belongs to another contract than bar t,
+    whatever was touched before.
 
     Returns {horizon: Labels}. Raises UsageError `labels/settings`, DataError `labels/adjusted` when base bars and minutes have other prices,
     `labels/no-future` when no row of a horizon has a label.
-    Source: Lopez de Prado (2018), section 3.2; ties and rolls as in DESIGN.md.
+    Source: Lopez de Prado (2018), sections 3.2 and 3.6; ties, rolls and sessions as in DESIGN.md and docs/labels.md.
     """
-    patience = _patience(horizons, max_bars)
-    for name, value in (("k_up", k_up), ("k_down", k_down)):
-        if not (np.isfinite(value) and value > 0):
-            raise _bad_setting(f"{name} above 0", str(value), name)
-    ascending = sorted(patience, key=lambda horizon: patience[horizon])
-    m, shape = len(base.end), (len(ascending), len(base.end))
-    if not np.array_equal(base.bars[:, CLOSE], minutes.bars[base.last, CLOSE]):
-        raise DataError(
-            "labels/adjusted",
-            expected="base bars in the contract's own prices, as the minutes are",
-            came="bars whose closes are not those of their last minutes",
-            do="build them by ladder(minutes, ..., adjusted=False)",
-        )
-    label, has_label, tie, label_end = (np.empty(shape, kind) for kind in (np.int8, np.bool_, np.bool_, np.int64))
-    log_return, mae, mfe = (np.empty(shape) for _ in range(3))
+    asked = _asked(horizons, k_up, k_down, max_bars)
+    check_prices(minutes, base)
+    order = sorted(asked, key=lambda horizon: (asked[horizon].k_up, asked[horizon].k_down, asked[horizon].max_bars))
+    pairs = [(asked[horizon].k_up, asked[horizon].k_down) for horizon in order]
+    starts = [i for i, pair in enumerate(pairs) if i == 0 or pair != pairs[i - 1]]
+    windows = [window(base, asked[horizon].max_bars, closes) for horizon in order]
+    sides = np.ones(len(base), np.int8) if side is None else np.asarray(side, np.int8)
+    arrays = _outputs(len(order), len(base))
     _scan(
         minutes.time,
         minutes.bars,
         np.asarray(base.first, np.int64),
         np.asarray(base.last, np.int64),
         np.asarray(base.end, np.int64),
-        base.bars,
-        np.asarray(base.contract, np.int64),
-        np.asarray(atr, np.float64),
-        float(k_up),
-        float(k_down),
-        np.array([patience[horizon] for horizon in ascending], np.int64),
-        label,
-        has_label,
-        label_end,
-        log_return,
-        mae,
-        mfe,
-        tie,
+        *(np.ascontiguousarray(base.bars[:, i]) for i in (HIGH, LOW, CLOSE)),
+        np.where(sides == 0, np.nan, np.asarray(scale, np.float64)),
+        sides,
+        np.array(pairs)[starts],
+        np.array([*starts, len(order)], np.int64),
+        np.array([one.last for one in windows]),
+        np.array([one.end for one in windows]),
+        *arrays,
     )
-    for row, horizon in enumerate(ascending):
-        if not has_label[row].any():
-            raise DataError(
-                "labels/no-future",
-                expected=f"bars that are followed by {patience[horizon]} finished bars of their own contract, with an ATR known",
-                came=f"{m} base bars, none of them so",
-                do="bring a longer file, or ask for shorter label_horizons (or labels.max_bars)",
-                where=f"horizon {horizon}",
-            )
-    return {
-        horizon: Labels(
-            label[row], has_label[row], label_end[row], log_return[row], mae[row], mfe[row], tie[row], k_up, k_down, patience[horizon]
-        )
-        for row, horizon in sorted(enumerate(ascending), key=lambda pair: pair[1])
-    }
+    found = {}
+    for horizon in asked:
+        row = order.index(horizon)
+        check_any(arrays[1][row], horizon, asked[horizon].max_bars, sampled=side is not None)
+        found[horizon] = Labels(*(array[row] for array in arrays), **vars(asked[horizon]))
+    return found
 
 
-def _patience(horizons: Sequence[int], max_bars: int | Mapping[int, int] | None) -> dict[int, int]:
-    """{horizon: bars to wait}."""
+def _asked(
+    horizons: Sequence[int],
+    k_up: float | Mapping[int, float],
+    k_down: float | Mapping[int, float],
+    max_bars: int | Mapping[int, int] | None,
+) -> dict[int, Barriers]:
+    """{horizon: its barriers}."""
     if not horizons:
-        raise _bad_setting("at least one horizon", "none", "label_horizons")
-    if max_bars is None:
-        patience = {horizon: horizon for horizon in horizons}
-    elif isinstance(max_bars, int):
-        patience = dict.fromkeys(horizons, max_bars)
-    else:
-        patience = {horizon: max_bars.get(horizon, horizon) for horizon in horizons}
-    for horizon, bars in patience.items():
-        if horizon < 1 or bars < 1:
-            raise _bad_setting("whole bars, 1 or more", f"{bars} for horizon {horizon}", "label_horizons and labels.max_bars")
-    return patience
+        raise bad_setting("at least one horizon", "none", "label_horizons")
+    found = {}
+    for horizon in horizons:
+        up, down = (k[horizon] if isinstance(k, Mapping) else k for k in (k_up, k_down))
+        patience = max_bars.get(horizon, horizon) if isinstance(max_bars, Mapping) else horizon if max_bars is None else max_bars
+        found[horizon] = Barriers(float(up), float(down), patience)
+        check_barriers(found[horizon], horizon)
+    return found
 
 
-def _bad_setting(expected: str, came: str, setting: str) -> UsageError:
-    return UsageError("labels/settings", expected=expected, came=came, do=f"correct {setting}")
+def _outputs(horizons: int, m: int) -> tuple[np.ndarray, ...]:
+    """label, has_label, label_end, log_return, mae, mfe, tie: (horizons, m)."""
+    kinds = (np.int8, np.bool_, np.int64, np.float64, np.float64, np.float64, np.bool_)
+    return tuple(np.empty((horizons, m), kind) for kind in kinds)
+
+
+@njit
+def _inside(high, low, i, stop, upper, lower, top, bottom):  # type: ignore[no-untyped-def]
+    """The first of i..stop that reaches a barrier (stop + 1 where none does), and the extremes up to but without it."""
+    while i <= stop and high[i] < upper and low[i] > lower:
+        top = high[i] if high[i] > top else top
+        bottom = low[i] if low[i] < bottom else bottom
+        i += 1
+    return i, top, bottom
 
 
 @njit
 def _scan(  # type: ignore[no-untyped-def]
-    time, minute, first, last, end, bar, contract, atr, k_up, k_down, patience, label, has_label, label_end, log_return, mae, mfe, tie
+    time,
+    minute,
+    first,
+    last,
+    end,
+    high,
+    low,
+    close,
+    scale,
+    side,
+    k,
+    starts,
+    until,
+    over,
+    label,
+    has_label,
+    label_end,
+    log_return,
+    mae,
+    mfe,
+    tie,
 ):
-    """Fill the (horizons, m) outputs. `patience` ascends, so that one walk serves all horizons; whole bars are skipped until one touches."""
-    n = len(end)
-    for t in range(n):
-        usable = 0
-        while atr[t] >= 0.0 and usable < len(patience) and t + patience[usable] < n and contract[t + patience[usable]] == contract[t]:
-            usable += 1
-        for g in range(usable, len(patience)):
-            label[g, t], has_label[g, t], tie[g, t], label_end[g, t] = 0, False, False, end[t]
-            log_return[g, t], mfe[g, t], mae[g, t] = np.nan, np.nan, np.nan
-        if usable == 0:
-            continue
-        entry = minute[first[t + 1], 0]
-        upper, lower = entry + k_up * atr[t], entry - k_down * atr[t]
-        unit = 1.0 / atr[t] if atr[t] > 0.0 else 0.0
-        top, bottom, h = entry, entry, 0
-        for j in range(t + 1, t + patience[usable - 1] + 1):
-            if bar[j, HIGH] >= upper or bar[j, LOW] <= lower:
-                i = first[j]
-                while True:
-                    top, bottom = max(top, minute[i, HIGH]), min(bottom, minute[i, LOW])
-                    up, down = minute[i, HIGH] >= upper, minute[i, LOW] <= lower
-                    if up or down or i == last[j]:
-                        break
-                    i += 1
-                side = up - down
-                outcome = np.log((minute[i, CLOSE] if up and down else upper if up else lower) / entry)
-                rise, fall = (top - entry) * unit, (entry - bottom) * unit
-                for g in range(h, usable):
-                    label[g, t], has_label[g, t], tie[g, t], label_end[g, t] = side, True, up and down, time[i] + 1
-                    log_return[g, t] = outcome
-                    mfe[g, t], mae[g, t] = (rise, fall) if side >= 0 else (fall, rise)
-                break
-            top, bottom = max(top, bar[j, HIGH]), min(bottom, bar[j, LOW])
-            while h < usable and j == t + patience[h]:
-                label[h, t], has_label[h, t], tie[h, t], label_end[h, t] = 0, True, False, end[j]
-                log_return[h, t] = np.log(bar[j, CLOSE] / entry)
+    """Fill the (horizons, m) outputs. Horizons with the same barriers stand together, the patient last, and share one walk; whole bars are
+    walked until one touches, then its minutes."""
+    minute_high, minute_low = minute[:, HIGH], minute[:, LOW]
+    for t in range(len(end)):
+        unit = 1.0 / scale[t] if scale[t] > 0.0 else 0.0
+        for p in range(len(k)):
+            h, usable = starts[p], starts[p]
+            while scale[t] >= 0.0 and usable < starts[p + 1] and until[usable, t] >= 0:
+                usable += 1
+            for g in range(usable, starts[p + 1]):
+                label[g, t], has_label[g, t], tie[g, t], label_end[g, t] = 0, False, False, end[t]
+                log_return[g, t], mfe[g, t], mae[g, t] = np.nan, np.nan, np.nan
+            if h == usable:
+                continue
+            entry = minute[first[t + 1], OPEN]
+            up, down = (k[p, 0], k[p, 1]) if side[t] > 0 else (k[p, 1], k[p, 0])
+            upper, lower = entry + up * scale[t], entry - down * scale[t]
+            j, top, bottom = t + 1, entry, entry
+            while h < usable:
+                j, top, bottom = _inside(high, low, j, until[h, t], upper, lower, top, bottom)
+                if j <= until[h, t]:
+                    break
+                label[h, t], has_label[h, t], tie[h, t], label_end[h, t] = 0, True, False, over[h, t]
+                log_return[h, t] = np.log(close[until[h, t]] / entry)
                 mfe[h, t], mae[h, t] = (top - entry) * unit, (entry - bottom) * unit
                 h += 1
+            if h == usable:
+                continue
+            i, top, bottom = _inside(minute_high, minute_low, first[j], last[j] - 1, upper, lower, top, bottom)
+            above, below = minute_high[i] >= upper, minute_low[i] <= lower
+            rise, fall = (max(top, minute_high[i]) - entry) * unit, (entry - min(bottom, minute_low[i])) * unit
+            favourable, adverse = (rise, fall) if above or not below else (fall, rise)
+            outcome = np.log((minute[i, CLOSE] if above and below else upper if above else lower) / entry)
+            for g in range(h, usable):
+                label[g, t], has_label[g, t], tie[g, t], label_end[g, t] = above - below, True, above and below, time[i] + 1
+                log_return[g, t], mfe[g, t], mae[g, t] = outcome, favourable, adverse

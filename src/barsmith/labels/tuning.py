@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from barsmith.labels.first_passage import FirstPassage, Outcomes, first_passage
+from barsmith.labels.outcomes import Barriers
 from barsmith.labels.probe import RidgeProbe
 from barsmith.metrics.trading import annual_sharpe, session_profits
 
 if TYPE_CHECKING:
     from barsmith.bars.ladder import Rung
     from barsmith.bars.minutes import Minutes
+    from barsmith.labels.outcomes import Window
 
 TENTHS = range(5, 41)
 """Barrier distances tried: 0.5 to 4.0 ATR."""
@@ -27,15 +29,6 @@ SHIFTS = 9
 """Searches on shifted features that the real one is ranked among."""
 
 Search = Literal["tpe", "nsga2"]
-
-
-@dataclass(frozen=True, order=True)
-class Barriers:
-    """k_up, k_down: distances in ATR. max_bars: patience in base bars."""
-
-    k_up: float
-    k_down: float
-    max_bars: int
 
 
 @dataclass(frozen=True)
@@ -81,16 +74,16 @@ class Market:
 
     @classmethod
     def over(
-        cls, minutes: Minutes, base: Rung, atr: np.ndarray, rows: np.ndarray, asked: Sequence[Barriers], longest: int, cost: float
+        cls, minutes: Minutes, base: Rung, atr: np.ndarray, rows: np.ndarray, asked: Sequence[Barriers], over: Window, cost: float
     ) -> Market:
         """The market of these decisions, with the distances that `tune` tries and those asked for besides. See `first_passage` for the others."""
         levels = np.unique([*(tenth / 10 for tenth in TENTHS), 3.0, *(k for one in asked for k in (one.k_up, one.k_down))])
         _, session = np.unique(base.session[rows], return_inverse=True)
-        return cls(first_passage(minutes, base, atr, rows, levels, longest), session, cost)
+        return cls(first_passage(minutes, base, atr, rows, levels, over), session, cost)
 
     def targets(self, barriers: Sequence[Barriers]) -> tuple[np.ndarray, list[Outcomes]]:
         """(n, c) float32 labels of each candidate, and their outcomes."""
-        outcomes = [self.passages.outcomes(each.k_up, each.k_down, each.max_bars) for each in barriers]
+        outcomes = [self.passages.outcomes(each) for each in barriers]
         return np.stack([each.label for each in outcomes], axis=1).astype(np.float32), outcomes
 
     def profits(self, outcome: Outcomes, wanted: np.ndarray) -> tuple[np.ndarray, int]:
@@ -143,7 +136,7 @@ def tune(
             if progress:
                 progress(number + 1, trials)
         plain = {h: scores(market, probe, [one, Barriers(3.0, 3.0, one.max_bars)]) for h, one in given.items()}
-        shifted = shifted_bests(market, probe, {h: sorted({one.barriers for one in tried[h]} | {given[h]}) for h in given})
+        shifted = shifted_bests(market, probe, {h: list(dict.fromkeys([given[h], *(one.barriers for one in tried[h])])) for h in given})
     out = {}
     for h in given:
         best = max([plain[h][0], *tried[h]], key=lambda one: one.score)

@@ -144,6 +144,7 @@ def givens(workspace: Path, settings: Settings) -> dict[str, Given]:
     """
     symbol = str(settings.symbol)
     chosen = instrument(symbol, settings)
+    barriers = (chosen.k_up, chosen.k_down, chosen.barrier_unit)
     contract = instrument(symbol, settings.model_copy(update={"labels": LabelSettings(), "barriers": {}}))
     raw = raw_file(workspace, symbol)
     files = tuple(workspace / path for path in settings.features.modules)
@@ -155,19 +156,20 @@ def givens(workspace: Path, settings: Settings) -> dict[str, Given]:
     return {
         "raw_file": Given(raw, raw_key),
         "instrument": Given(contract, canonical(contract.__dict__)),
-        "barriers": Given((chosen.k_up, chosen.k_down), canonical([chosen.k_up, chosen.k_down])),
+        "barriers": Given(barriers, canonical(list(barriers))),
         "base": Given(base_name(settings, contract), base_name(settings, contract)),
         "rolls": Given(rolls, canonical(list(rolls))),
         "feature_files": Given(files, canonical([record_of(path).sha256 for path in files])),
-        "event_file": event_file(workspace, settings),
+        "event_file": users_file(workspace, settings.events),
+        "signal_file": users_file(workspace, settings.labels.primary_signal),
     }
 
 
-def event_file(workspace: Path, settings: Settings) -> Given:
-    """The file of scheduled events, where the settings name one, and the workspace."""
-    if settings.events is None:
+def users_file(workspace: Path, name: str | None) -> Given:
+    """A file that the settings name, and the workspace; None where they name none."""
+    if name is None:
         return Given(None, "none")
-    file = workspace / settings.events
+    file = workspace / name
     return Given((file, workspace), record_of(file).sha256 if file.is_file() else "no file")  # which its reader refuses
 
 

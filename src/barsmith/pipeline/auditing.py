@@ -21,7 +21,7 @@ from barsmith.features.audit.worker import Market, Patience
 from barsmith.features.events import event_features
 from barsmith.features.registry import Feature, catalogue, shipped
 from barsmith.instruments import Instrument, instrument
-from barsmith.pipeline.api import event_file, raw_file, resolve_symbol
+from barsmith.pipeline.api import raw_file, resolve_symbol, users_file
 from barsmith.pipeline.stages.calendar import calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.events import events
@@ -123,7 +123,7 @@ def own_features(workspace: Path, settings: Settings) -> dict[str, Feature]:
     """The shipped catalogue with the settings' periods, all of it, and the scheduled events."""
     families = {definition.family for definition in shipped()}
     params = {family: chosen for family, chosen in settings.features.params.items() if family in families}
-    scheduled = events(event_file(workspace, settings).value, settings.ingest)
+    scheduled = events(users_file(workspace, settings.events).value, settings.ingest)
     return catalogue((), params, settings.timeframes) | event_features(scheduled)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,8 +12,11 @@ from barsmith.artifacts import verify
 from barsmith.bars.base_bars import base_name, base_rung
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
-from barsmith.instruments import instrument
-from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
+from barsmith.config import Settings
+from barsmith.instruments import Instrument, instrument
+from barsmith.labels.making import asked_sides, make_labels, unit_size
+from barsmith.labels.outcomes import Barriers, Labels
+from barsmith.labels.primary_signal import PrimarySignal
 from barsmith.pipeline.run_data import RunData
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
@@ -42,6 +44,7 @@ def check_run(data: RunData) -> dict[str, Any]:
         data.field("validation", Validated, "feature_set")["kept"],
         data.settings.label_horizons,
         data.settings.validation,
+        data.settings.labels,
     )
     found = [*other_labels(data), *relabelled(data), *found]
     return {
@@ -75,16 +78,21 @@ def relabelled(data: RunData) -> list[Finding]:
     sessions = load_sessions(contract.calendar, settings.sessions.hours)
     minutes: Minutes = data.field("clean", CleanMinutes, "minutes")
     stored: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
-    barriers = data.field("final_labels", FinalLabels, "barriers")
     first_test_row = data.field("splits", SplitRows, "split")["test"][0]
     opens = as_minutes(stored["datetime"][first_test_row : first_test_row + 1])
     minutes = minutes[: int(np.searchsorted(minutes.time, opens[0]))]
+    signal = data.value("primary_signal", PrimarySignal)
     base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
+    scale = unit_size(contract.barrier_unit, minutes, base, contract.tick)
+    closes = sessions.closes[base.session] if settings.labels.session == "close" else None
+    side = asked_sides(minutes, base, settings.labels, signal)
     found: list[Finding] = []
-    for horizon in settings.label_horizons:
-        label = partial(_labels, base_name(settings, contract), sessions, horizon, barriers[str(horizon)])
+    for horizon, barriers in data.field("final_labels", FinalLabels, "barriers").items():
+        label = partial(_labels, settings, contract, sessions, signal, int(horizon), Barriers(**barriers))
         labels = label(minutes)
-        found += dropped_by_outcome(labels, wilder_atr(base), base.contract, horizon)
+        least = settings.labels.trend_min_bars if settings.labels.method == "trend_scanning" else 1
+        asked = np.isfinite(scale) if side is None else np.isfinite(scale) & (side != 0)
+        found += dropped_by_outcome(labels, asked, base, int(horizon), closes=closes, min_bars=least)
         found += reads_past_its_end(label, minutes, base.end, seed=settings.random_seed, tries=TRIES)
         known = np.flatnonzero(labels.has_label)
         told = stored[f"label_h{horizon}"].cast(pl.Float64).to_numpy()[known]
@@ -94,6 +102,15 @@ def relabelled(data: RunData) -> list[Finding]:
     return found
 
 
-def _labels(base_bars: str, sessions: Sessions, horizon: int, barriers: Mapping[str, Any], minutes: Minutes) -> Labels:
-    base = base_rung(minutes, sessions, base_bars, adjusted=False)
-    return triple_barrier(minutes, base, wilder_atr(base), horizons=[horizon], **barriers)[horizon]
+def _labels(
+    settings: Settings,
+    contract: Instrument,
+    sessions: Sessions,
+    signal: PrimarySignal,
+    horizon: int,
+    barriers: Barriers,
+    minutes: Minutes,
+) -> Labels:
+    base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
+    units = {"unit": contract.barrier_unit, "tick": contract.tick}
+    return make_labels(minutes, base, sessions, settings.labels, {horizon: barriers}, **units, signal=signal)[horizon]  # type: ignore[arg-type]

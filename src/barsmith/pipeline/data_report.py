@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from barsmith.config import LabelSettings, Unit
+from barsmith.labels.making import in_words
 from barsmith.pipeline.page import COLOURS, picture, sentence, shown, table
 from barsmith.pipeline.tuning_report import Tuning, surface
 
@@ -29,6 +31,8 @@ class Facts:
     rolls: list[dict[str, Any]]
     bars: pl.DataFrame
     labels: pl.DataFrame
+    asked: LabelSettings
+    unit: Unit
     barriers: Mapping[str, Mapping[str, Any]]
     split: Mapping[str, Any]
     features: list[str]
@@ -72,7 +76,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         for r in facts.rolls
     ]
     labels = [
-        {"horizon": h, **counted(facts, h), "k up": b["k_up"], "k down": b["k_down"], "max bars": b["max_bars"]}
+        {"horizon": h, **counted(facts, h), "max bars": b["max_bars"], "method": in_words(facts.asked, b["k_up"], b["k_down"], facts.unit)}
         for h, b in facts.barriers.items()
     ]
     splits = [
@@ -81,7 +85,8 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
     ]  # fmt: skip
     sets = [
         {"horizon": h, "split": name, "rows": one["rows"][name], "warming up": one["left_out"][name]["unsettled"],
-         "without a label": one["left_out"][name]["unlabelled"]} for h, one in facts.data_sets.items() for name in ("train", "val")
+         "without a label": one["left_out"][name]["unlabelled"], **no_event(one["left_out"][name])}
+        for h, one in facts.data_sets.items() for name in ("train", "val")
     ]  # fmt: skip
     groups: dict[str, dict[str, int]] = {}
     kept = set(facts.feature_set["kept"])
@@ -109,10 +114,18 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(heading, rows) for heading, rows in found if rows]
 
 
+def no_event(left_out: Mapping[str, int]) -> dict[str, int]:
+    """Only where labels were asked for at chosen bars."""
+    return {"no event": left_out["no_event"]} if "no_event" in left_out else {}
+
+
 def counted(facts: Facts, horizon: str) -> dict[str, int]:
     """Rows of each class before the test split."""
-    label = facts.labels[f"label_h{horizon}"][: facts.open_rows]
-    return {**{name: int((label == value).sum()) for value, name in CLASSES.items()}, "unlabelled": label.null_count()}
+    open_rows = facts.labels[: facts.open_rows]
+    label, names = open_rows[f"label_h{horizon}"], CLASSES if -1 in facts.asked.classes else facts.asked.classes
+    counts = {name: int((label == value).sum()) for value, name in names.items()}
+    idle = {"no event": int((~open_rows["is_event"]).sum())} if "is_event" in open_rows.columns else {}
+    return {**counts, **idle, "unlabelled": label.null_count() - sum(idle.values())}
 
 
 def markdown(facts: Facts) -> str:
@@ -165,8 +178,8 @@ def label_shares(facts: Facts) -> Any:
     days = facts.bars["trade_date"][first.tolist()].to_list()
     known = np.maximum(np.bincount(where, label != 9), 1)
     figure = go.Figure()
-    for value, name in CLASSES.items():
-        figure.add_bar(x=days, y=np.bincount(where, label == value) / known, name=name, marker_color=COLOURS[name])
+    for value, name in facts.asked.classes.items():
+        figure.add_bar(x=days, y=np.bincount(where, label == value) / known, name=name, marker_color=COLOURS[CLASSES[value]])
     return figure.update_layout(title=f"Labels by session, horizon {facts.longest}", barmode="stack", bargap=0, yaxis_range=[0, 1])
 
 
@@ -178,10 +191,9 @@ def shares_by_hour(facts: Facts) -> Any:
     hour = (facts.bars["minutes_since_open"].to_numpy()[: facts.open_rows] - 1) // 60
     known = np.maximum(np.bincount(hour, label != 9), 1)
     figure = go.Figure()
-    for value, name in CLASSES.items():
-        figure.add_bar(
-            x=np.arange(len(known)), y=np.bincount(hour, label == value, len(known)) / known, name=name, marker_color=COLOURS[name]
-        )
+    for value, name in facts.asked.classes.items():
+        shares = np.bincount(hour, label == value, len(known)) / known
+        figure.add_bar(x=np.arange(len(known)), y=shares, name=name, marker_color=COLOURS[CLASSES[value]])
     return figure.update_layout(
         title=f"Labels by hour of the session, horizon {facts.longest}", barmode="stack", xaxis_title="hours since the open"
     )

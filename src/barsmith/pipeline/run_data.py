@@ -16,6 +16,7 @@ from barsmith.config import Settings, canonical
 from barsmith.datasets.container import Part, TimeSeriesDataContainer
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.features.events import Events
+from barsmith.instruments import instrument
 from barsmith.pipeline.run_folder import RunFolder
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
@@ -97,11 +98,14 @@ class RunData:
             return None
         frame, about = read_parquet(path, symbol=self.symbol)
         told = about["about"]
-        barriers = self.field("final_labels", FinalLabels, "barriers")[str(horizon)]
+        contract = instrument(self.symbol, self.settings)
         raw = self.workspace / "data" / "raw" / f"{self.symbol}_1m.parquet"
         is_of_these = raw.is_file() and record_of(raw).sha256 == told["bars_sha256"] and horizon in told["horizons"]
+        asked = self.settings.labels
+        kind = (self.settings.base_kind, asked.method, asked.session, asked.primary_signal, contract.barrier_unit)
+        is_of_these &= kind == (told["base_timeframe"], "triple_barrier", "hold", None, "atr")
+        barriers = self.field("final_labels", FinalLabels, "barriers").get(str(horizon))
         is_of_these &= barriers == {"k_up": told["k_up"], "k_down": told["k_down"], "max_bars": horizon}
-        is_of_these &= told["base_timeframe"] == self.settings.base_kind
         columns = [f"prob_{name}_h{horizon}" for name in ("short", "neutral", "long")]
         if not is_of_these or not set(columns) <= set(frame.columns):
             return None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
+    from barsmith.config import LabelSettings
     from barsmith.datasets.scaling import RobustScaler
 
 
@@ -46,14 +47,18 @@ def examine(
     unscaled_train: pl.DataFrame,
     test_times: pl.DataFrame | None = None,
     max_correlation: float = 0.95,
+    labels: LabelSettings | None = None,
 ) -> list[Finding]:
     """Every finding about a data run's tables, errors first.
 
     train, val: the scaled tables. features: all feature columns; kept: those that the correlation filter left. unscaled_train: the same rows
     before scaling. test_times: datetime, decision and label_end columns of the test table, and nothing else: it stays closed.
+    labels: what was asked for; the defaults where nothing is given.
     """
+    from barsmith.config import LabelSettings
     from barsmith.validation import feature_checks, label_checks
 
+    asked = labels or LabelSettings()
     X_train, X_val = settled_matrix(train, features), settled_matrix(val, features)
     places = [list(features).index(name) for name in kept if name in features]
     times = {"train": train, "val": val} | ({"test": test_times} if test_times is not None else {})
@@ -71,5 +76,5 @@ def examine(
     for horizon in horizons:
         checks.append(label_checks.spans_overlap(times, horizon))
         for name, table in (("train", train), ("val", val)):
-            checks += [label_checks.impossible_labels(table, horizon, name), label_checks.unbalanced(table, horizon, name)]
+            checks += [label_checks.impossible_labels(table, horizon, name, asked), label_checks.unbalanced(table, horizon, name, asked)]
     return sorted(chain.from_iterable(checks), key=lambda finding: finding.severity)

@@ -14,8 +14,10 @@ from barsmith.validation.checks import Finding
 if TYPE_CHECKING:
     import polars as pl
 
+    from barsmith.bars.ladder import Rung
     from barsmith.bars.minutes import Minutes
-    from barsmith.labels.barriers import Labels
+    from barsmith.config import LabelSettings
+    from barsmith.labels.outcomes import Labels
 
 RAREST = 0.01
 
@@ -49,17 +51,25 @@ def spans_overlap(tables: Mapping[str, pl.DataFrame], horizon: int) -> Iterator[
                 yield Finding("splits/overlap", what, len(still_open))
 
 
-def impossible_labels(table: pl.DataFrame, horizon: int, where: str) -> Iterator[Finding]:
-    """Labels that are none, ends that are not after the decision, weights outside 0.5 to 1.5, and rows with a part of an outcome."""
+def impossible_labels(table: pl.DataFrame, horizon: int, where: str, settings: LabelSettings) -> Iterator[Finding]:
+    """Labels that are none, ends that are not after the decision, weights outside 0.5 to 1.5 (with uniqueness: that are not above 0), and rows
+    with a part of an outcome."""
     import polars as pl
 
     label, end = pl.col(f"label_h{horizon}"), pl.col(f"label_end_h{horizon}")
     outcome, weight = pl.col(f"return_h{horizon}"), pl.col(f"sample_weight_h{horizon}")
     has = label.is_not_null()
+    classes = [0, 1] if settings.primary_signal is not None else [-1, 0, 1]
+    light = (weight <= 0.0) | ~weight.is_finite() if settings.uniqueness else ~weight.is_between(0.5, 1.5)
     cases = {
-        "labels/value": (~label.is_in([-1, 0, 1]), "labels other than -1, 0 and +1"),
+        "labels/value": (
+            ~label.is_in(classes),
+            "labels other than 0 and +1, whether the trade paid"
+            if settings.primary_signal is not None
+            else "labels other than -1, 0 and +1",
+        ),
         "labels/end": (end <= pl.col("decision"), "labels known before, or when, their decision is made"),
-        "labels/weight": (~weight.is_between(0.5, 1.5), "sample weights outside 0.5 to 1.5"),
+        "labels/weight": (light, "sample weights " + ("that are not above 0" if settings.uniqueness else "outside 0.5 to 1.5")),
         "labels/return": (has & ~outcome.is_finite(), "returns that are not finite"),
         "labels/partial": (
             (end.is_not_null() != has) | (outcome.is_not_null() != has) | (weight.is_not_null() != has),
@@ -72,12 +82,12 @@ def impossible_labels(table: pl.DataFrame, horizon: int, where: str) -> Iterator
             yield Finding(code, f"{counts[code]} {what} in {where}, horizon {horizon}", counts[code])
 
 
-def unbalanced(table: pl.DataFrame, horizon: int, where: str) -> Iterator[Finding]:
-    """A class that is missing (an error in train, where it could never be learned) or below one in a hundred."""
+def unbalanced(table: pl.DataFrame, horizon: int, where: str, settings: LabelSettings) -> Iterator[Finding]:
+    """A class of the method that is missing (an error in train, where it could never be learned) or below one in a hundred."""
     import polars as pl
 
     label = table.filter(pl.col("is_settled"))[f"label_h{horizon}"].drop_nulls()
-    for name, value in (("short", -1), ("neutral", 0), ("long", 1)):
+    for value, name in settings.classes.items():
         rows = int((label == value).sum())
         if rows == 0:
             what = f"no {name} row in {where}, horizon {horizon}"
@@ -87,17 +97,27 @@ def unbalanced(table: pl.DataFrame, horizon: int, where: str) -> Iterator[Findin
             yield Finding("labels/unbalanced", what, rows, severity="warning")
 
 
-def dropped_by_outcome(labels: Labels, atr: np.ndarray, contract: np.ndarray, horizon: int) -> Iterator[Finding]:
-    """Leak 23: rows without a label although the bars t+1..t+max_bars are there, of one contract, and the ATR is known; or the reverse."""
-    n, ahead = len(labels), labels.max_bars
-    should = np.zeros(n, np.bool_)
-    should[: max(0, n - ahead)] = np.isfinite(atr[: max(0, n - ahead)]) & (contract[ahead:] == contract[: max(0, n - ahead)])
-    for rows, what in (
+def dropped_by_outcome(
+    labels: Labels, asked: np.ndarray, base: Rung, horizon: int, *, closes: np.ndarray | None = None, min_bars: int = 1
+) -> Iterator[Finding]:
+    """Leak 23: rows without a label although they were asked for one and the bars of their window are there, of one contract; or the reverse.
+
+    asked: (m,) bool. closes: (m,) each bar's session's close, where a trade ends there. min_bars: the shortest window of a method.
+    """
+    n, should = len(labels), np.zeros(len(labels), np.bool_)
+    rows = np.flatnonzero(asked[:-1])
+    last = rows + labels.max_bars
+    if closes is not None:
+        after = np.searchsorted(base.session, base.session[rows + 1], "right")  # the first bar of the session after the entry's
+        last = np.where((after < n) | (base.end[-1] >= closes[-1]), np.minimum(last, after - 1), last)
+    inside = (last < n) & (last >= rows + min_bars)
+    should[rows[inside]] = base.contract[last[inside]] == base.contract[rows[inside]]
+    for count, what in (
         (int((should & ~labels.has_label).sum()), "rows have no label although their future is there: left out by their outcome?"),
         (int((~should & labels.has_label).sum()), "rows have a label although a bar of their future is missing or of another contract"),
     ):
-        if rows:
-            yield Finding("labels/dropped", f"{rows} {what} (horizon {horizon})", rows)
+        if count:
+            yield Finding("labels/dropped", f"{count} {what} (horizon {horizon})", count)
 
 
 def reads_past_its_end(

@@ -6,7 +6,7 @@ from barsmith.pipeline.stage import Stage
 
 
 def all_stages() -> list[Stage]:
-    """Every stage in the order of `status`, the unlisted split calendar right after the sessions, the unlisted events before all."""
+    """Every stage in the order of `status`, the unlisted split calendar right after the sessions, the unlisted files of the user's before all."""
     from barsmith.pipeline.stages.calendar import calendar
     from barsmith.pipeline.stages.clean import clean
     from barsmith.pipeline.stages.datasets import datasets
@@ -17,6 +17,7 @@ def all_stages() -> list[Stage]:
     from barsmith.pipeline.stages.ingest import ingest
     from barsmith.pipeline.stages.labeling import labeling
     from barsmith.pipeline.stages.mtf import mtf
+    from barsmith.pipeline.stages.primary_signal import primary_signal
     from barsmith.pipeline.stages.regime import regime
     from barsmith.pipeline.stages.reporting import reporting
     from barsmith.pipeline.stages.scaling import scaling
@@ -26,6 +27,7 @@ def all_stages() -> list[Stage]:
 
     return [
         events,
+        primary_signal,
         ingest,
         clean,
         sessions,

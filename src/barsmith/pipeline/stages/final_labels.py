@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from barsmith.config import SessionSettings
+from barsmith.bars.minutes import as_minutes
+from barsmith.config import LabelSettings, SessionSettings, Unit
 from barsmith.instruments import Instrument
-from barsmith.labels.barriers import Labels, triple_barrier
-from barsmith.labels.weights import label_columns, quality_scores, sample_weights
+from barsmith.labels.outcomes import Barriers, Labels
+from barsmith.labels.primary_signal import PrimarySignal
+from barsmith.labels.weights import final_weights, label_columns, quality_columns
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
-from barsmith.pipeline.stages.ga_optimize import Prices, TunedBarriers
-from barsmith.pipeline.stages.labeling import RawLabels
+from barsmith.pipeline.stages.ga_optimize import TunedBarriers
+from barsmith.pipeline.stages.labeling import RawLabels, labelled
 from barsmith.pipeline.stages.sessions import SessionBars
 
 
 @dataclass(frozen=True)
 class FinalLabels:
-    """table: datetime, then label_h{H}, label_end_h{H}, return_h{H}, sample_weight_h{H}; null where the future is missing."""
+    """table: datetime, then label_h{H}, label_end_h{H}, return_h{H}, sample_weight_h{H}; null where the future is missing. Where not every bar
+    was asked for a label, `is_event` says which were.
+
+    quality: datetime, and of what the weights are made: mae_h{H}, mfe_h{H}, pain_to_gain_h{H}, quality_h{H}, bars_h{H}.
+    barriers, counts: by horizon (as text).
+    """
 
     table: pl.DataFrame
+    quality: pl.DataFrame
     barriers: dict[str, dict[str, Any]]
     counts: dict[str, dict[str, int]]
 
@@ -37,22 +46,30 @@ def final_labels(
     ga_optimize: TunedBarriers,
     calendar: Calendar,
     instrument: Instrument,
+    barriers: tuple[float, float, Unit],
+    primary_signal: PrimarySignal,
     hours: SessionSettings,
     base: str,
+    settings: LabelSettings,
 ) -> FinalLabels:
-    """Labels with the tuned barriers, and sample weights by the rank of each label's quality among the train rows."""
-    labels = relabelled(clean, labeling, ga_optimize.barriers, Prices.of(clean.minutes, instrument, hours, base))
+    """Labels with the tuned barriers, their quality, and sample weights by its rank among the train rows."""
     train = calendar.drawn().train
-    rows = np.arange(train.start, train.stop)
-    weights = {h: sample_weights(quality_scores(one), one.has_label, rows) for h, one in labels.items()}
-    table = sessions.bars.select("datetime").hstack(label_columns(labels, weights))
-    return FinalLabels(table, ga_optimize.barriers, {str(h): one.counts() for h, one in labels.items()})
-
-
-def relabelled(clean: CleanMinutes, labeling: RawLabels, barriers: dict[str, dict[str, Any]], prices: Prices) -> dict[int, Labels]:
-    """The labels of each horizon; those whose barriers are the given ones are not made again."""
     labels = labeling.labels()
-    for h, one in barriers.items():
-        if one != labeling.barriers[h]:
-            labels |= triple_barrier(clean.minutes, prices.bars, prices.atr, horizons=[int(h)], **one)
-    return labels
+    other = {int(h): Barriers(**one) for h, one in ga_optimize.barriers.items() if one != labeling.barriers[h]}
+    if other:
+        labels |= labelled(clean, instrument, hours, base, settings, primary_signal, other, barriers[2])[1]
+    return weighed(sessions.bars["datetime"], labels, labeling.is_event, np.arange(train.start, train.stop), settings)
+
+
+def weighed(
+    datetime: pl.Series, labels: Mapping[int, Labels], is_event: pl.DataFrame, train_rows: np.ndarray, settings: LabelSettings
+) -> FinalLabels:
+    """The tables of these labels, whatever their barriers. datetime: the base bars' opens. train_rows: row numbers of the training slice."""
+    opens, time = as_minutes(datetime), datetime.to_frame("datetime")
+    weights = {h: final_weights(one, opens, train_rows, uniqueness=settings.uniqueness) for h, one in labels.items()}
+    return FinalLabels(
+        table=pl.concat([time, is_event, label_columns(labels, weights)], how="horizontal"),
+        quality=pl.concat([time, quality_columns(labels, opens)], how="horizontal"),
+        barriers={str(h): asdict(one.barriers) for h, one in labels.items()},
+        counts={str(h): one.counts() for h, one in labels.items()},
+    )

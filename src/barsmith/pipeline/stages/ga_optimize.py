@@ -13,12 +13,13 @@ from barsmith.bars.base_bars import base_rung
 from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
-from barsmith.config import LabelSettings, SessionSettings
+from barsmith.config import LabelSettings, SessionSettings, Unit
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.instruments import Instrument
 from barsmith.labels.barriers import wilder_atr
+from barsmith.labels.outcomes import Barriers, window
 from barsmith.labels.probe import RidgeProbe
-from barsmith.labels.tuning import Barriers, Market, Tuned, tune
+from barsmith.labels.tuning import Market, Tuned, tune
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -56,17 +57,18 @@ def ga_optimize(
     mtf: FeatureTable,
     labeling: RawLabels,
     instrument: Instrument,
+    barriers: tuple[float, float, Unit],
     hours: SessionSettings,
     base: str,
     random_seed: int,
     settings: LabelSettings,
 ) -> TunedBarriers:
     """k_up, k_down and max_bars of each horizon by what a ridge probe earns with them, on the training slice alone."""
-    prices = Prices.of(clean.minutes, instrument, hours, base)
+    prices = Prices.of(clean.minutes, instrument, hours, base, settings)
     given, longest = searched(labeling.barriers, calendar)
-    rows = prices.decisions(mtf, calendar.drawn().train, longest)
-    why_not = "labels.tune is off" if not settings.tune else ""
-    if settings.tune and len(rows) < LEAST_ROWS:
+    rows = prices.decisions(mtf, labeling, calendar.drawn().train, longest)
+    why_not = is_fixed(settings, barriers[2])
+    if not why_not and len(rows) < LEAST_ROWS:
         why_not = f"{len(rows)} settled training rows are fewer than {LEAST_ROWS}"
     if why_not:
         return TunedBarriers(labeling.barriers, why_not, trial_table({}), {})
@@ -94,6 +96,15 @@ def ga_optimize(
     return TunedBarriers({str(h): asdict(one.best.barriers) for h, one in found.items()}, "", trial_table(found), search)
 
 
+def is_fixed(settings: LabelSettings, unit: Unit) -> str:
+    """Why these labels have no barriers to search, empty where they have."""
+    if not settings.tune:
+        return "labels.tune is off"
+    if settings.method != "triple_barrier" or settings.primary_signal is not None:
+        return "only triple barriers without a primary signal are searched"
+    return "" if unit == "atr" else f"distances in {unit} are the user's own; only those in ATR are searched"
+
+
 def searched(barriers: Mapping[str, Mapping[str, Any]], calendar: Calendar) -> tuple[dict[int, Barriers], int]:
     """The given barriers of each horizon, and the longest patience that may be tried: twice theirs, but no more than is purged."""
     given = {int(h): Barriers(**one) for h, one in barriers.items()}
@@ -115,23 +126,32 @@ def trial_table(found: Mapping[int, Tuned]) -> pl.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """What barriers are walked on, in the contract's own prices. atr: (m,) of the base bars. cost: of a round trip, price units."""
+    """What barriers are walked on, in the contract's own prices. atr: (m,) of the base bars. cost: of a round trip, price units.
+
+    closes: (m,) of the bars' sessions where trades end with them, else None.
+    """
 
     minutes: Minutes
     bars: Rung
+    closes: np.ndarray | None
     atr: np.ndarray
     cost: float
 
     @classmethod
-    def of(cls, minutes: Minutes, instrument: Instrument, hours: SessionSettings, base: str) -> Prices:
-        bars = base_rung(minutes, load_sessions(instrument.calendar, hours.hours), base, adjusted=False)
-        return cls(minutes, bars, wilder_atr(bars), instrument.round_trip_usd / instrument.usd_per_point)
+    def of(cls, minutes: Minutes, instrument: Instrument, hours: SessionSettings, base: str, settings: LabelSettings) -> Prices:
+        sessions = load_sessions(instrument.calendar, hours.hours)
+        bars = base_rung(minutes, sessions, base, adjusted=False)
+        closes = sessions.closes[bars.session] if settings.session == "close" else None
+        return cls(minutes, bars, closes, wilder_atr(bars), instrument.round_trip_usd / instrument.usd_per_point)
 
-    def decisions(self, table: FeatureTable, part: range, longest: int) -> np.ndarray:
-        """The settled rows of a part of the calendar whose next `longest` bars lie in it too and are of the same contract."""
-        rows = np.arange(part.start, max(part.start, part.stop - longest))
-        known = table.features["is_settled"].to_numpy()[rows] & (self.atr[rows] > 0.0)
-        return rows[known & (self.bars.contract[rows + longest] == self.bars.contract[rows])]
+    def decisions(self, table: FeatureTable, labeling: RawLabels, part: range, longest: int) -> np.ndarray:
+        """The settled rows of a part of the calendar that are asked for a label and whose window of `longest` bars is whole and lies in it too."""
+        rows = np.arange(part.start, part.stop)
+        last = window(self.bars, longest, self.closes).last[rows]
+        known = table.features["is_settled"].to_numpy()[rows] & (self.atr[rows] > 0.0) & (last >= 0) & (last < part.stop)
+        for is_event in labeling.is_event:
+            known &= is_event.to_numpy()[rows]
+        return rows[known]
 
     def market(self, rows: np.ndarray, asked: Sequence[Barriers], longest: int) -> Market:
-        return Market.over(self.minutes, self.bars, self.atr, rows, asked, longest, self.cost)
+        return Market.over(self.minutes, self.bars, self.atr, rows, asked, window(self.bars, longest, self.closes), self.cost)

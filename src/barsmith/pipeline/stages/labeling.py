@@ -2,64 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from barsmith.bars.base_bars import base_rung
+from barsmith.bars.ladder import Rung
 from barsmith.bars.sessions import load_sessions
-from barsmith.config import LabelSettings, SessionSettings
+from barsmith.config import LabelSettings, SessionSettings, Unit
 from barsmith.instruments import Instrument
-from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
+from barsmith.labels.making import asked_sides, default_barriers, make_labels
+from barsmith.labels.outcomes import Barriers, Labels
+from barsmith.labels.primary_signal import PrimarySignal
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.clean import CleanMinutes
 
-_ARRAYS = [field.name for field in fields(Labels) if field.name not in ("k_up", "k_down", "max_bars")]
+_ARRAYS = [field.name for field in fields(Labels) if field.type == "np.ndarray"]
 
 
 @dataclass(frozen=True)
 class RawLabels:
-    """table: each array of `Labels` as a column `{name}_h{H}`, a row for every base bar. barriers, counts: by horizon (as text)."""
+    """table: each array of `Labels` as a column `{name}_h{H}`, a row for every base bar, and `is_event` where not every bar was asked.
+
+    barriers, counts: by horizon (as text). is_meta: the labels are those of a primary signal's trades.
+    """
 
     table: pl.DataFrame
     barriers: dict[str, dict[str, Any]]
     counts: dict[str, dict[str, int]]
+    is_meta: bool
 
     def labels(self) -> dict[int, Labels]:
         """The labels of each horizon."""
         found = {}
         for h, barriers in self.barriers.items():
             arrays: dict[str, Any] = {name: self.table[f"{name}_h{h}"].to_numpy() for name in _ARRAYS}
-            found[int(h)] = Labels(**arrays, **barriers)
+            found[int(h)] = Labels(**arrays, **barriers, is_meta=self.is_meta)
         return found
+
+    @property
+    def is_event(self) -> pl.DataFrame:
+        """The column `is_event`, or a frame without columns where every bar was asked for a label."""
+        return self.table.select([name for name in self.table.columns if name == "is_event"])
 
 
 @stage
 def labeling(
     clean: CleanMinutes,
     instrument: Instrument,
-    barriers: tuple[float, float],
+    barriers: tuple[float, float, Unit],
+    primary_signal: PrimarySignal,
     hours: SessionSettings,
     base: str,
     label_horizons: tuple[int, ...],
     settings: LabelSettings,
 ) -> RawLabels:
-    """Triple barriers in the contract's own prices, every horizon in one walk. No label across a roll or past the data.
+    """The outcome after every bar that is asked for one, every horizon in one walk. No label across a roll or past the data.
 
-    barriers: the upper and the lower one's distance in ATR.
+    barriers: the upper and the lower one's distance, and their unit.
     """
-    bars = base_rung(clean.minutes, load_sessions(instrument.calendar, hours.hours), base, adjusted=False)
-    found = triple_barrier(
-        clean.minutes,
-        bars,
-        wilder_atr(bars),
-        horizons=label_horizons,
-        k_up=barriers[0],
-        k_down=barriers[1],
-        max_bars=settings.max_bars,
-    )
+    k_up, k_down, unit = barriers
+    chosen = default_barriers(k_up, k_down, label_horizons, settings.max_bars)
+    bars, found = labelled(clean, instrument, hours, base, settings, primary_signal, chosen, unit)
     table = pl.DataFrame({f"{name}_h{h}": np.ascontiguousarray(getattr(one, name)) for h, one in found.items() for name in _ARRAYS})
-    used = {str(h): {"k_up": one.k_up, "k_down": one.k_down, "max_bars": one.max_bars} for h, one in found.items()}
-    return RawLabels(table, used, {str(h): one.counts() for h, one in found.items()})
+    side = asked_sides(clean.minutes, bars, settings, primary_signal)
+    if side is not None:
+        table = table.with_columns(is_event=pl.Series(side != 0))
+    used = {str(h): asdict(one.barriers) for h, one in found.items()}
+    return RawLabels(table, used, {str(h): one.counts() for h, one in found.items()}, settings.primary_signal is not None)
+
+
+def labelled(
+    clean: CleanMinutes,
+    instrument: Instrument,
+    hours: SessionSettings,
+    base: str,
+    settings: LabelSettings,
+    primary_signal: PrimarySignal,
+    barriers: Mapping[int, Barriers],
+    unit: Unit,
+) -> tuple[Rung, dict[int, Labels]]:
+    """The base bars in the contract's own prices and their labels with these barriers, one entry for each horizon."""
+    sessions = load_sessions(instrument.calendar, hours.hours)
+    bars = base_rung(clean.minutes, sessions, base, adjusted=False)
+    if settings.primary_signal is not None:
+        primary_signal.check(bars)
+    found = make_labels(clean.minutes, bars, sessions, settings, barriers, unit=unit, tick=instrument.tick, signal=primary_signal)
+    return bars, found

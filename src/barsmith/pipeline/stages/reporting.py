@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from barsmith.config import LabelSettings, Unit
 from barsmith.instruments import Instrument
 from barsmith.pipeline.data_report import Facts, html_sections, lead, markdown
 from barsmith.pipeline.stage import stage
@@ -47,7 +48,9 @@ def reporting(
     datasets: DataSets,
     validation: Validated,
     instrument: Instrument,
+    barriers: tuple[float, float, Unit],
     base: str,
+    settings: LabelSettings,
 ) -> Report:
     """Quality, sessions, labels, splits, features and findings, as text and as pictures."""
     facts = Facts(
@@ -58,6 +61,8 @@ def reporting(
         rolls=clean.rolls,
         bars=sessions.bars,
         labels=final_labels.table,
+        asked=settings,
+        unit=barriers[2],
         barriers=final_labels.barriers,
         split=splits.split,
         features=mtf.names,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from barsmith.bars.minutes import as_minutes
 from barsmith.pipeline.stage import stage
@@ -34,10 +35,9 @@ class SplitRows:
 def splits(sessions: SessionBars, final_labels: FinalLabels, calendar: Calendar) -> SplitRows:
     """Train, validation and test rows, purged by the latest label end of any horizon."""
     drawn = calendar.drawn()
-    decision = as_minutes(sessions.bars["decision"])
-    ends = [final_labels.table[f"label_end_h{h}"] for h in final_labels.barriers]
-    label_end = np.max([as_minutes(end.fill_null(sessions.bars["decision"])) for end in ends], axis=0)
-    rows = split_rows(drawn, decision, label_end)
+    decision = sessions.bars["decision"]
+    ends = final_labels.table.select(pl.col("^label_end_h[0-9]+$").fill_null(decision))
+    rows = split_rows(drawn, as_minutes(decision), as_minutes(ends.max_horizontal()))
     purged = {name: len(getattr(drawn, name)) - len(rows[name]) for name in NAMES}
     return SplitRows({**calendar.split, "kept": {name: runs(rows[name]) for name in NAMES}, "purged_by_label_end": purged})
 

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barsmith.config import SessionSettings, ValidationSettings, canonical
+from barsmith.config import LabelSettings, SessionSettings, ValidationSettings, canonical
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import uncorrelated
 from barsmith.instruments import Instrument
-from barsmith.labels.tuning import Barriers
+from barsmith.labels.outcomes import Barriers
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.datasets import DataSets
 from barsmith.pipeline.stages.ga_optimize import MOST_ROWS, Prices, TunedBarriers
+from barsmith.pipeline.stages.labeling import RawLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
@@ -53,6 +54,7 @@ class Validated:
 def validation(
     clean: CleanMinutes,
     calendar: Calendar,
+    labeling: RawLabels,
     ga_optimize: TunedBarriers,
     scaling: ScaledFrames,
     mtf: FeatureTable,
@@ -63,18 +65,20 @@ def validation(
     base: str,
     random_seed: int,
     settings: ValidationSettings,
+    labels: LabelSettings,
 ) -> Validated:
     """Constants and near-copies dropped by what train says; then every check over train and validation; then what tuning was worth."""
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
     horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
-    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings)
+    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels)
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
-    compared = worth_of_tuning(ga_optimize, Prices.of(clean.minutes, instrument, hours, base), calendar, mtf, scaling, random_seed)
+    prices = Prices.of(clean.minutes, instrument, hours, base, labels)
+    compared = worth_of_tuning(ga_optimize, prices, calendar, mtf, labeling, scaling, random_seed)
     return Validated(feature_set, [finding.as_dict() for finding in found], [asdict(one) for one in compared])
 
 
 def worth_of_tuning(
-    tuned: TunedBarriers, prices: Prices, calendar: Calendar, table: FeatureTable, scaled: ScaledFrames, seed: int
+    tuned: TunedBarriers, prices: Prices, calendar: Calendar, table: FeatureTable, labeling: RawLabels, scaled: ScaledFrames, seed: int
 ) -> list[OutOfSample]:
     """Given, fixed 3/3 and tuned barriers side by side on validation; nothing where nothing was tuned."""
     if not tuned.search:
@@ -83,7 +87,7 @@ def worth_of_tuning(
     choices = {int(h): {"given": barriers_of(one["given"]), "fixed 3/3": barriers_of(one["fixed"]), "tuned": barriers_of(one["best"])}
                for h, one in tuned.search.items()}  # fmt: skip
     longest = max(one.max_bars for named in choices.values() for one in named.values())
-    rows = {name: prices.decisions(table, getattr(split, name), longest) for name in ("train", "val")}
+    rows = {name: prices.decisions(table, labeling, getattr(split, name), longest) for name in ("train", "val")}
     if len(rows["val"]) < LEAST_VALIDATION_ROWS:
         return []
     rows["train"] = rows["train"][:: -(-len(rows["train"]) // MOST_ROWS)]
@@ -99,7 +103,13 @@ def barriers_of(trial: Mapping[str, Any]) -> Barriers:
 
 
 def examined(
-    scaled: ScaledFrames, table: FeatureTable, splits: SplitRows, kept: Sequence[str], horizons: Sequence[int], settings: ValidationSettings
+    scaled: ScaledFrames,
+    table: FeatureTable,
+    splits: SplitRows,
+    kept: Sequence[str],
+    horizons: Sequence[int],
+    settings: ValidationSettings,
+    labels: LabelSettings,
 ) -> list[Finding]:
     """Every finding about the tables; of the test split only the times are looked at."""
     times = ["datetime", "decision", *(f"label_end_h{h}" for h in horizons)]
@@ -113,4 +123,5 @@ def examined(
         unscaled_train=table.features[pl.Series(splits.of("train"))],
         test_times=scaled.test.select(times),
         max_correlation=settings.max_correlation,
+        labels=labels,
     )
