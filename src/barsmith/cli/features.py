@@ -38,7 +38,7 @@ def list_all(
         do = nearest(group, groups) if len(groups) > 20 else f"choose among {', '.join(groups)}"
         raise UsageError("config/unknown-name", expected="a group of features", came=ascii(group)[:80], do=do, where="--group")
     rows = [one.entry(base) for one in found.values() if group in (None, one.group)]
-    return Report(rows, [Table(rows), f"{len(rows)} features; warm-up in finished bars of the timeframe beside it"])
+    return Report({"features": rows}, [Table(rows), f"{len(rows)} features; warm-up in finished bars of the timeframe beside it"])
 
 
 @features.command(cls=Verb)
