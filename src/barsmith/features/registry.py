@@ -303,7 +303,7 @@ def catalogue(
     Raises UsageError `config/unknown-name` for a family in `params` that nobody defines, `config/out-of-range` for a period that cannot be,
     `config/timeframe` for a timeframe that is no rung, `features/duplicate-name` for a name defined twice.
     """
-    params, allowed = params or {}, set(timeframes)
+    params = params or {}
     found: dict[str, Feature] = {}
     everything = [*shipped(), *(d for path in modules for d in load_module(Path(path)))]
     families = {d.family for d in everything}
@@ -326,9 +326,14 @@ def catalogue(
                     do="rename one of the functions",
                     where=each.group,
                 )
-            if each.timeframes <= allowed:
-                found[each.name] = each
-    return found
+            found[each.name] = each
+    return reading_only(timeframes, found)
+
+
+def reading_only(timeframes: Iterable[str], features: Mapping[str, Feature]) -> dict[str, Feature]:
+    """The features that read no other rung of the ladder than these."""
+    allowed = set(timeframes)
+    return {name: one for name, one in features.items() if one.timeframes <= allowed}
 
 
 def timeframes_of(e: Expr) -> set[str]:

@@ -36,19 +36,20 @@ def audit(
     workspace: Path | str = ".",
     *,
     symbol: str | None = None,
+    settings: Settings | None = None,
     modules: Sequence[Path | str] = (),
     tell: Tell = lambda what, share: None,
     patience: Patience | None = None,
 ) -> AuditReport:
     """Whether any feature knows more at a bar than could be known there. It needs data/raw alone.
 
-    modules: files of a user's; where there are any, their features are audited, else the shipped catalogue, scheduled events and
+    settings: where not the workspace's own. modules: files of a user's; where there are any, their features are audited, else the shipped catalogue, scheduled events and
     the files that the settings name. Cleaning, sessions and the ladder are audited in any case.
     tell: told what is being done and, of the longer steps, the share that is done.
     Raises UsageError `cli/symbol`, `bars/not-found`, `features/module`, DataError `bars/...`.
     """
     began, workspace = time.monotonic(), Path(workspace)
-    loaded = load_settings(workspace).settings
+    loaded = settings or load_settings(workspace).settings
     settings = loaded.for_symbol(resolve_symbol(workspace, symbol or loaded.symbol))
     files = [Path(each) for each in modules] or [workspace / each for each in settings.features.modules]
     for file in files:

@@ -81,8 +81,8 @@ def feature_values(workspace: Path, settings: Settings, symbol: str, one: Featur
     return found
 
 
-#: Settings that decide what base bars there are: a run with others is not what was asked for.
-OF_BARS = ("base_timeframe", "clock", "sessions", "ingest", "rolls", "instruments")
+#: Settings that decide what base bars there are and what is learned from which of them: a run with others is not what was asked for.
+DECIDING = ("base_timeframe", "clock", "sessions", "ingest", "rolls", "instruments", "splits", "random_seed")
 
 
 def of_run(workspace: Path, settings: Settings, symbol: str, one: Feature) -> FeatureValues | None:
@@ -96,7 +96,7 @@ def of_run(workspace: Path, settings: Settings, symbol: str, one: Feature) -> Fe
         except DataError:  # no run that finished
             return None
         base = base_name(data.settings, instrument(symbol, data.settings))
-        if any(getattr(data.settings, name) != getattr(settings, name) for name in OF_BARS) or not is_same(data, one, base):
+        if any(getattr(data.settings, name) != getattr(settings, name) for name in DECIDING) or not is_same(data, one, base):
             return None
         path = store.path("mtf", "features", "", "parquet")
         frame, _ = read_parquet(workspace / path, data.entries["mtf"].files[path], symbol=symbol, columns=[one.name])
