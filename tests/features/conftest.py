@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from barsmith.bars.ladder import ladder, rung_columns
+from barsmith.bars.ladder import COLUMNS, ladder, rung_column
 from barsmith.bars.minutes import Minutes
 from barsmith.features.learned import learn, with_learned
 from barsmith.features.plan import Plan, Reading
@@ -49,7 +49,7 @@ def whole_plan() -> Plan:
 
 def market_of(plan: Plan, minutes: Minutes) -> Market:
     rungs = ladder(minutes, SESSIONS, plan.timeframes)
-    bars = {timeframe: rung_columns(rung, SESSIONS) for timeframe, rung in rungs.items()}
+    bars = {timeframe: {name: rung_column(rung, SESSIONS, name) for name in COLUMNS} for timeframe, rung in rungs.items()}
     return Market(minutes, plan.read(minutes), bars, {t: rung.end for t, rung in rungs.items()}, plan.names)
 
 

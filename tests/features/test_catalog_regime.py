@@ -12,7 +12,7 @@ from single import read, read_expression
 from test_settling import apart
 
 from barsmith.bars.cleaning import clean
-from barsmith.bars.ladder import ladder, rung_columns
+from barsmith.bars.ladder import COLUMNS, ladder, rung_column
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import UsageError
@@ -48,6 +48,11 @@ def learned():
 @pytest.fixture(scope="module")
 def plan(learned) -> Plan:
     return Plan({name: with_learned(e, learned, "5m") for name, e in FEATURES.items()}, base="5m", sessions=SESSIONS)
+
+
+def columns_of(minutes: Minutes, timeframe: str) -> dict[str, np.ndarray]:
+    rung = ladder(minutes, SESSIONS, [timeframe])[timeframe]
+    return {name: rung_column(rung, SESSIONS, name) for name in COLUMNS}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +122,7 @@ def usual_slowly(x: np.ndarray, session: np.ndarray, minute: np.ndarray) -> np.n
 
 
 def test_the_usual_is_that_of_the_half_hour_in_the_last_five_sessions(awkward_market):
-    bars = rung_columns(ladder(awkward_market, SESSIONS, ["10m"])["10m"], SESSIONS)
+    bars = columns_of(awkward_market, "10m")
     x = bars["high"] - bars["low"]
     found = read_expression(usual(X, Y, Z), open=x, high=bars["session"], low=bars["minute"])
     np.testing.assert_allclose(found, usual_slowly(x, bars["session"], bars["minute"]), rtol=1e-12)
@@ -151,7 +156,7 @@ def test_the_usual_knows_the_time_of_day():
 
 
 def test_activity_is_the_average_of_ranges_over_what_is_usual(plan, reading, awkward_market):
-    bars = rung_columns(ladder(awkward_market, SESSIONS, ["5m"], adjusted=True)["5m"], SESSIONS)
+    bars = columns_of(awkward_market, "5m")
     share = (bars["high"] - bars["low"]) / bars["close"]
     usually = read_expression(usual(X, Y, Z), open=share, high=bars["session"], low=bars["minute"])
     expected = average(share / np.maximum(usually, 1e-5), 12)
