@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import formulas
 import numpy as np
 import polars as pl
 import pytest
@@ -16,11 +17,12 @@ from barsmith.bars.ladder import COLUMNS, ladder, rung_column
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import UsageError
-from barsmith.features.catalog.regime import hidden_regime, outside, quantile_cuts, since_change, trend_rule, usual, usual_range
+from barsmith.features.catalog.regime import hidden_regime, outside, quantile_cuts, since_change, trend_rule, usual_range
 from barsmith.features.graph import Column
 from barsmith.features.learned import learn, learned_nodes, stretches, with_learned
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
+from barsmith.features.windows import usual
 from barsmith.splits.purging import purged
 from barsmith.testing.markets import SESSIONS, awkward_minutes, ordinary_minutes
 
@@ -108,24 +110,11 @@ def test_another_number_of_states_is_refused(family, states):
 # Formulas
 
 
-def usual_slowly(x: np.ndarray, session: np.ndarray, minute: np.ndarray) -> np.ndarray:
-    """Average of x over the bars of the five sessions before this one that end in the same half-hour since the open."""
-    half_hour, out = (minute - 1) // 30, np.full(len(x), np.nan)
-    numbers = np.unique(session)
-    for i, number in enumerate(numbers):
-        before = np.isin(session, numbers[max(i - 5, 0) : i])
-        for t in np.flatnonzero(session == number):
-            same = before & (half_hour == half_hour[t])
-            chosen = same if same.any() else before
-            out[t] = x[chosen].mean() if chosen.any() else np.nan
-    return out
-
-
 def test_the_usual_is_that_of_the_half_hour_in_the_last_five_sessions(awkward_market):
     bars = columns_of(awkward_market, "10m")
     x = bars["high"] - bars["low"]
     found = read_expression(usual(X, Y, Z), open=x, high=bars["session"], low=bars["minute"])
-    np.testing.assert_allclose(found, usual_slowly(x, bars["session"], bars["minute"]), rtol=1e-12)
+    np.testing.assert_allclose(found, formulas.usual(x, bars["session"], bars["minute"]), rtol=1e-12)
     assert np.isfinite(found[150:]).all()
     assert len(np.unique(bars["session"])) > 30
 

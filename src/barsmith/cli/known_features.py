@@ -54,9 +54,9 @@ def known_features(workspace: Path, settings: Settings, modules: Sequence[Path] 
 
     files = [*(workspace / path for path in settings.features.modules), *(modules or ())]
     scheduled = events(event_file(workspace, settings).value, settings.ingest)
-    every = with_events(catalogue(files, settings.features.params), scheduled)
-    chosen = chosen_from(reading_only(settings.timeframes, every), settings.features)
     base = base_name(settings, instrument(only_symbol(workspace, settings) or SHIPPED_SYMBOLS[0], settings))
+    every = with_events(catalogue(files, settings.features.params, base=base), scheduled)
+    chosen = chosen_from(reading_only(settings.timeframes, every), settings.features)
     return KnownFeatures(settings, base, every, chosen)
 
 

@@ -60,7 +60,7 @@ def audit(
     findings, count = Findings(), 0
     audit_bars(history, findings, tell)
     if not modules:
-        own = own_features(workspace, settings)
+        own = own_features(workspace, settings, history.base)
         dated = [name for name, one in own.items() if one.group == "events"]
         count += audit_own({name: one.expr for name, one in own.items()}, history, training, findings, tell, dated=dated)
     for file in files:
@@ -120,12 +120,12 @@ def training_of(history: History, settings: Settings, contract: Instrument) -> T
     return Training((training_time(bars.bars, drawn.train),), settings.random_seed)
 
 
-def own_features(workspace: Path, settings: Settings) -> dict[str, Feature]:
-    """The shipped catalogue with the settings' periods, all of it, and the scheduled events."""
+def own_features(workspace: Path, settings: Settings, base: str) -> dict[str, Feature]:
+    """The shipped catalogue over these base bars with the settings' periods, all of it, and the scheduled events."""
     families = {definition.family for definition in shipped()}
     params = {family: chosen for family, chosen in settings.features.params.items() if family in families}
     scheduled = events(event_file(workspace, settings).value, settings.ingest)
-    return catalogue((), params, settings.timeframes) | event_features(scheduled)
+    return catalogue((), params, settings.timeframes, base) | event_features(scheduled)
 
 
 def market_of(settings: Settings, contract: Instrument, patience: Patience | None) -> Market:

@@ -59,8 +59,8 @@ class Trial:
     @classmethod
     def of(cls, file: Path | str, *, base: str = "5m") -> Trial:
         """The features of a user's file. Raises UsageError where the file is none."""
-        shipped = catalogue()
-        return cls({name: each.expr for name, each in catalogue([Path(file)]).items() if name not in shipped}, base=base)
+        shipped = catalogue(base=base)
+        return cls({name: each.expr for name, each in catalogue([Path(file)], base=base).items() if name not in shipped}, base=base)
 
     @property
     def names(self) -> tuple[str, ...]:
