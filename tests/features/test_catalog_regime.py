@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from formulas import average
 from single import read, read_expression
-from test_settling import apart
+from test_settling import unlike
 
 from barsmith.bars.cleaning import clean
 from barsmith.bars.ladder import COLUMNS, ladder, rung_column
@@ -349,6 +349,6 @@ def test_on_real_bars_after_training_it_is_settled_after_the_bars_it_declares(sy
     whole = plan.read(minutes)
     for origin in np.random.default_rng(3).integers(cut, len(minutes) - 20_000, 8):
         later = plan.read(minutes[int(origin) :])
-        different = apart(later.matrix, whole.matrix[-len(later.matrix) :])
+        different = unlike(later.matrix, whole.matrix[-len(later.matrix) :])
         assert later.settled.sum() > 1500
         assert not [name for k, name in enumerate(plan.names) if different[later.first_settled[k] :, k].any()]

@@ -37,9 +37,9 @@ def plot(
 ) -> Report:
     """Draw a feature under the price: one HTML file that needs no network."""
     from barsmith.artifacts import write_bytes
-    from barsmith.pipeline.api import resolve_symbol
     from barsmith.pipeline.feature_page import feature_page, is_ours, window
     from barsmith.pipeline.feature_values import feature_values
+    from barsmith.pipeline.workspace import resolve_symbol
 
     days = day(first, "--from"), day(last, "--to")
     settings = settings_of(workspace, config, overrides)

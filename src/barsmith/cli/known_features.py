@@ -48,9 +48,9 @@ def known_features(workspace: Path, settings: Settings, modules: Sequence[Path] 
     from barsmith.features.registry import catalogue, reading_only
     from barsmith.features.sets import chosen_from
     from barsmith.instruments import instrument
-    from barsmith.pipeline.api import event_file
     from barsmith.pipeline.feature_values import only_symbol
     from barsmith.pipeline.stages.events import events
+    from barsmith.pipeline.workspace import event_file
 
     files = [*(workspace / path for path in settings.features.modules), *(modules or ())]
     scheduled = events(event_file(workspace, settings).value, settings.ingest)

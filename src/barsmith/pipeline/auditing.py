@@ -21,13 +21,13 @@ from barsmith.features.audit.worker import Market, Patience
 from barsmith.features.events import event_features
 from barsmith.features.registry import Feature, catalogue, shipped
 from barsmith.instruments import Instrument, instrument
-from barsmith.pipeline.api import event_file, raw_file, resolve_symbol
 from barsmith.pipeline.stages.calendar import calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.events import events
 from barsmith.pipeline.stages.ingest import ingest
 from barsmith.pipeline.stages.regime import training_time
 from barsmith.pipeline.stages.sessions import sessions
+from barsmith.pipeline.workspace import event_file, raw_file, resolve_symbol
 
 Tell = Callable[[str, float | None], None]
 

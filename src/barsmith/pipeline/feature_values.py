@@ -15,11 +15,10 @@ from barsmith.bars.sessions import load_sessions
 from barsmith.config import Settings
 from barsmith.errors import DataError, UsageError
 from barsmith.features.graph import Expr
-from barsmith.features.learned import LearnedParams, is_learned, learn, with_learned
+from barsmith.features.learned import LearnedParams, is_learned, taught, with_learned
 from barsmith.features.plan import Plan
 from barsmith.features.registry import Feature
 from barsmith.instruments import Instrument, instrument
-from barsmith.pipeline.api import raw_file, symbols_of
 from barsmith.pipeline.run_data import RunData, load_run_data
 from barsmith.pipeline.stages.calendar import Calendar, calendar
 from barsmith.pipeline.stages.clean import CleanMinutes, clean
@@ -28,6 +27,7 @@ from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.regime import RegimeColumns, training_time
 from barsmith.pipeline.stages.sessions import SessionBars, sessions
 from barsmith.pipeline.store import Store
+from barsmith.pipeline.workspace import raw_file, symbols_of
 
 Tell = Callable[[str], None]
 
@@ -151,12 +151,11 @@ def train_rows(made: SessionBars, settings: Settings, *, is_needed: bool) -> ran
 def learned_on(
     one: Feature, cleaned: CleanMinutes, made: SessionBars, train: range, base: str, contract: Instrument, settings: Settings
 ) -> Expr:
-    known = learn(
+    return taught(
         {one.name: one.expr},
         cleaned.minutes,
         base=base,
         sessions=load_sessions(contract.calendar, settings.sessions.hours),
         slices=[training_time(made.bars, train)],
         seed=settings.random_seed,
-    )
-    return with_learned(one.expr, known, base)
+    )[one.name]
