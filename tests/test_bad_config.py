@@ -177,21 +177,21 @@ def _templates(folder: Path) -> None:
 def _unknown_feature(folder: Path) -> None:
     from barsmith.pipeline.stages.features import chosen_features
 
-    chosen_features(settings_of(folder, "features: {drop: [rsi_14o]}").features, [], ["5m"])
+    chosen_features(settings_of(folder, "features: {drop: [rsi_14o]}").features, [], ["5m"], "5m")
 
 
 @case("C28", "config/unknown-name", "did you mean tabular")
 def _unknown_set(folder: Path) -> None:
     from barsmith.pipeline.stages.features import chosen_features
 
-    chosen_features(settings_of(folder, "features: {set: tabluar}").features, [], ["5m"])
+    chosen_features(settings_of(folder, "features: {set: tabluar}").features, [], ["5m"], "5m")
 
 
 @case("C28", "config/unknown-name", "did you mean")
 def _unknown_family(folder: Path) -> None:
     from barsmith.pipeline.stages.features import chosen_features
 
-    chosen_features(settings_of(folder, "features: {params: {rsj: {n: [3]}}}").features, [], ["5m"])
+    chosen_features(settings_of(folder, "features: {params: {rsj: {n: [3]}}}").features, [], ["5m"], "5m")
 
 
 model_case("C28", "config/unknown-name", "training.max_depth=3", model="xgbost", says="did you mean xgboost")

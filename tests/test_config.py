@@ -64,6 +64,12 @@ def test_a_set_is_one_name_or_a_list_of_names_and_patterns(tmp_path: Path) -> No
     assert settings_from(features={"set": "minimal"}).fingerprint() == settings_from(features={"set": ["minimal"]}).fingerprint()
 
 
+def test_what_is_dropped_is_one_pattern_or_a_list_of_them(tmp_path: Path) -> None:
+    assert load(tmp_path, "features: {drop: ichimoku_*}").settings.features.drop == ("ichimoku_*",)
+    assert load(tmp_path, "", "features.drop=ichimoku_*").settings.features.drop == ("ichimoku_*",)
+    assert load(tmp_path, "features: {drop: [ichimoku_*, rsi_7]}").settings.features.drop == ("ichimoku_*", "rsi_7")
+
+
 def test_a_workspace_without_a_file_and_an_empty_file_have_the_defaults(tmp_path: Path) -> None:
     assert load_settings(tmp_path, environment={}).settings == Settings()
     assert load(tmp_path, "# nothing\n").settings == Settings()

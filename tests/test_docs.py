@@ -13,6 +13,8 @@ from barsmith.models import ModelRegistry, discover, fit_model, load_params, pre
 from barsmith.testing.features import Trial, a_flat_market_is_finite_and_bounded
 
 ROOT = Path(__file__).parents[1]
+#: Files that a page tells the reader to write.
+USERS_OWN = {"my_features.py"}
 PLAINLY = "(high - low) / ta.ATR(high, low, close, timeperiod=n)"
 
 
@@ -70,3 +72,10 @@ def test_every_file_that_a_page_names_is_there(page):
     named = re.findall(r"`((?:docs|tests|bench|examples|scripts|config|src|tools)/[\w./-]+\w)`", text)
     missing = [name for name in named if not (ROOT / name).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]))
+def test_every_python_file_that_a_page_names_by_its_name_alone_is_in_the_tree(page):
+    there = {path.name for folder in ("src", "tests", "tools", "bench", "examples", "scripts") for path in (ROOT / folder).rglob("*.py")}
+    named = set(re.findall(r"`(\w+\.py)`", (ROOT / page).read_text()))
+    assert named - there - USERS_OWN == set()

@@ -14,7 +14,7 @@ from barsmith.bars.cleaning import clean
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.features.graph import Expr
-from barsmith.features.learned import learn, with_learned
+from barsmith.features.learned import taught
 from barsmith.features.live import Live
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import catalogue
@@ -56,8 +56,8 @@ def minutes_of(real_data: Path, symbol: str, calendar: str) -> Minutes:
 def read(name: str, minutes: Minutes, sessions: Sessions, features: Mapping[str, Expr] | None = None) -> History:
     features = features or {name: each.expr for name, each in catalogue().items()}
     first_half = [(int(minutes.time[0]), int(minutes.time[len(minutes) // 2]))]
-    known = learn(features, minutes, base="5m", sessions=sessions, slices=first_half, seed=7)
-    plan = Plan({name: with_learned(e, known, "5m") for name, e in features.items()}, base="5m", sessions=sessions)
+    known = taught(features, minutes, base="5m", sessions=sessions, slices=first_half, seed=7)
+    plan = Plan(known, base="5m", sessions=sessions)
     return History(name, minutes, plan, plan.read(minutes))
 
 

@@ -67,7 +67,12 @@ def _listed(value: object) -> object:
 
 def _names(value: object) -> object:
     if not isinstance(value, str | list | tuple):
-        raise wrong("config/type", "a name, or a list of names and patterns", shown(value), "write set: tabular, or set: [rsi_14, macd_*]")
+        raise wrong(
+            "config/type",
+            "a name, or a list of names and patterns",
+            shown(value),
+            "write one, as tabular or rsi_*, or a list: [rsi_14, macd_*]",
+        )
     return (value,) if isinstance(value, str) else _listed(value)
 
 
@@ -194,7 +199,7 @@ class FeatureSettings(Section):
     set: Names = ("tabular",)  # tabular | sequence | multires | minimal, or the names and patterns of features
     modules: Annotated[tuple[str, ...], Listed] = ()  # the user's own files
     params: dict[str, dict[str, Values]] = {}  # {rsi: {n: [14, 21]}}
-    drop: Annotated[tuple[str, ...], Listed] = ()
+    drop: Names = ()  # names and patterns
 
 
 Unit = Literal["atr", "fraction", "ticks"]

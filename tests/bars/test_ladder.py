@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barsmith.bars.cleaning import clean
-from barsmith.bars.ladder import CALENDAR_COLUMNS, Rung, bar_columns, ladder, rung_columns
+from barsmith.bars.ladder import CALENDAR, COLUMNS, Rung, bar_columns, ladder, rung_column
 from barsmith.bars.minutes import Minutes, minute_of
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import TIMEFRAMES
@@ -85,7 +85,7 @@ def test_features_read_adjusted_prices_and_labels_the_contracts_own() -> None:
 def test_no_minutes_make_empty_rungs() -> None:
     rungs = ladder(Minutes.empty(), EQUITY, list(TIMEFRAMES))
     assert [len(rung) for rung in rungs.values()] == [0] * 11
-    assert rung_columns(rungs["1h"], EQUITY)["close"].shape == (0,)
+    assert rung_column(rungs["1h"], EQUITY, "close").shape == (0,)
 
 
 def slow(minutes: Minutes, step: int, now: int) -> list[tuple]:
@@ -127,15 +127,14 @@ def test_the_columns_of_a_live_bar_equal_the_batch_ones() -> None:
     random = np.random.default_rng(3)
     times = [t for t in range(MONDAY, MONDAY + 14 * 1440, 7) if EQUITY.number(t) >= 0 and random.random() < 0.9]
     for name, rung in ladder(flat(times), EQUITY, list(TIMEFRAMES)).items():
-        columns = rung_columns(rung, EQUITY)
-        batch = list(zip(*(columns[c].tolist() for c in CALENDAR_COLUMNS), strict=True))
+        batch = list(zip(*(rung_column(rung, EQUITY, name).tolist() for name in CALENDAR), strict=True))
         live = [bar_columns(EQUITY, n, s, e) for n, s, e in zip(rung.session.tolist(), rung.start.tolist(), rung.end.tolist(), strict=True)]
         assert batch == live, name
 
 
 def test_the_columns_say_where_in_the_session_a_bar_ends() -> None:
-    columns = rung_columns(ladder(flat([MONDAY + 61]), EQUITY, ["5m"], now=MONDAY + 65)["5m"], EQUITY)
-    got = {name: column[0] for name, column in columns.items()}
+    rung = ladder(flat([MONDAY + 61]), EQUITY, ["5m"], now=MONDAY + 65)["5m"]
+    got = {name: rung_column(rung, EQUITY, name)[0] for name in COLUMNS}
     expected = {"minute": 65.0, "session_length": 1380.0, "weekday": 0.0, "datetime": MONDAY + 60.0, "session": EQUITY.number(MONDAY)}
     assert {name: got[name] for name in expected} == expected
 

@@ -32,9 +32,11 @@ class Outcome:
     err: str
 
     @property
-    def json(self) -> Any:
-        """The one JSON value on standard output."""
-        return json.loads(self.out)
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on standard output."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
 
     @property
     def error(self) -> dict[str, str]:

@@ -54,7 +54,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def test_the_list_has_what_a_run_here_would_compute(workspace: Path) -> None:
-    rows = {row["name"]: row for row in barsmith("--json", "features", "list", "--workspace", workspace).json}
+    rows = {row["name"]: row for row in barsmith("--json", "features", "list", "--workspace", workspace).json["features"]}
     assert rows["step_9"] == {"name": "step_9", "group": "user", "unit": "price", "source": "own", "warmup_bars": 10, "timeframe": "5m"}
     assert rows["place"]["warmup_bars"] == 50
     assert "rsi_33" in rows
@@ -64,7 +64,7 @@ def test_the_list_has_what_a_run_here_would_compute(workspace: Path) -> None:
 def test_a_module_may_be_named_where_no_settings_name_it(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     shipped, more = (
-        {row["name"] for row in barsmith("--json", "features", "list", "--workspace", elsewhere, *words).json}
+        {row["name"] for row in barsmith("--json", "features", "list", "--workspace", elsewhere, *words).json["features"]}
         for words in ([], ["--module", workspace / "mine.py"])
     )
     assert more - shipped == {"step_3", "step_9", "place"}
@@ -87,13 +87,13 @@ def test_an_unknown_feature_gets_the_nearest(tmp_path: Path) -> None:
 
 
 def test_a_model_in_the_workspace_is_found_by_itself(workspace: Path) -> None:
-    rows = {row["name"]: row for row in barsmith("--json", "models", "list", "--workspace", workspace).json}
+    rows = {row["name"]: row for row in barsmith("--json", "models", "list", "--workspace", workspace).json["models"]}
     assert list(rows) == ["xgboost", "logistic", "even"]
     assert rows["even"] == {
         "name": "even", "family": "classical", "reads": "tabular", "needs": [], "installed": True,
         "origin": str(workspace / "models" / "even.py"), "summary": "One third for each. Source: own.",
     }  # fmt: skip
-    assert [row["name"] for row in barsmith("--json", "models", "list").json] == ["xgboost", "logistic"]
+    assert [row["name"] for row in barsmith("--json", "models", "list").json["models"]] == ["xgboost", "logistic"]
 
 
 def test_a_model_named_with_module_is_trained_and_bundled(walked: Walked, copied: Path, tmp_path: Path) -> None:
@@ -125,5 +125,5 @@ def test_what_a_users_module_prints_does_not_stand_in_the_answer(tmp_path: Path)
         'print("hello")\nfrom barsmith.features import close, feature\n\n@feature\ndef mine():\n    """One. Unit: 1."""\n    return close / close\n'
     )
     told = barsmith("--json", "features", "list", "--module", str(own))
-    assert "mine" in {one["name"] for one in json.loads(told.out)}
+    assert "mine" in {one["name"] for one in json.loads(told.out)["features"]}
     assert "hello" in told.err

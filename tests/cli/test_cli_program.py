@@ -143,7 +143,7 @@ def test_json_may_stand_anywhere() -> None:
 
 
 def test_program_options_may_stand_before_the_verb(tmp_path: Path) -> None:
-    assert barsmith("--workspace", tmp_path, "bundle", "list", "--json").json == []
+    assert barsmith("--workspace", tmp_path, "bundle", "list", "--json").json == {"bundles": []}
 
 
 def test_bytes_that_are_not_utf_8_are_refused_and_shown_escaped() -> None:

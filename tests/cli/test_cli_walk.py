@@ -85,7 +85,7 @@ class TestRun:
         assert (refused.code, refused.error["code"]) == (2, "cli/symbol")
         assert "allow_batch_symbols" in refused.error["do"]
         both = barsmith("--json", "run", "--symbols", "MGC,MES", "--set", "allow_batch_symbols=true", "--workspace", copied)
-        missing, done = both.json
+        missing, done = both.json["runs"]
         assert both.code == 1
         assert (missing["symbol"], missing["error"]["code"]) == ("MGC", "bars/not-found")
         assert done["symbol"] == "MES"
@@ -162,7 +162,7 @@ class TestTrain:
 class TestBundle:
     def test_create_verify_and_list_agree(self, walked: Walked) -> None:
         verified = barsmith("--json", "bundle", "verify", walked.bundle, "--workspace", walked.workspace).json
-        (listed,) = barsmith("--json", "bundle", "list", "--workspace", walked.workspace).json
+        (listed,) = barsmith("--json", "bundle", "list", "--workspace", walked.workspace).json["bundles"]
         assert verified == walked.created | {"state": "ok"}
         assert (listed["name"], listed["state"]) == ("small", "ok")
 
@@ -288,8 +288,8 @@ def test_doctor_finds_what_is_missing_and_says_what_to_do(tmp_path: Path, monkey
 
     monkeypatch.setattr(checkup, "version", version)
     done = barsmith("--json", "doctor", "--workspace", tmp_path)
-    wrong = [finding for finding in done.json if finding["state"] == "wrong"]
-    assert done.code == 1
+    wrong = [finding for finding in done.json["checks"] if finding["state"] == "wrong"]
+    assert (done.code, done.json["is_fit"]) == (1, False)
     assert [(finding["check"], finding["do"]) for finding in wrong] == [("plotly", "run `make install`, or `pip install plotly`")]
 
 
@@ -297,7 +297,7 @@ def test_doctor_notices_locks_that_do_not_hold(tmp_path: Path, monkeypatch: pyte
     import fcntl
 
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)  # as on a share without locks
-    findings = {finding["check"]: finding for finding in barsmith("--json", "doctor", "--workspace", tmp_path).json}
+    findings = {finding["check"]: finding for finding in barsmith("--json", "doctor", "--workspace", tmp_path).json["checks"]}
     found = findings[f"workspace {tmp_path}"]
     assert (found["state"], found["found"]) == ("warn", "io/filesystem: locks do not hold here")
     assert list(tmp_path.iterdir()) == []

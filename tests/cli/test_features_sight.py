@@ -48,11 +48,11 @@ def test_the_list_compiles_nothing_and_loads_nothing_compiled(tmp_path: Path) ->
     )
     done = process(launch=[sys.executable, "-c", code])
     assert done.stderr.split()[-3:] == [b"0", b"0", b"True"]
-    assert len(json.loads(done.stdout)) > 200
+    assert len(json.loads(done.stdout)["features"]) > 200
 
 
 def test_the_list_of_a_group_is_that_group(tmp_path: Path) -> None:
-    rows = barsmith("--json", "features", "list", "--group", "momentum", "--workspace", tmp_path).json
+    rows = barsmith("--json", "features", "list", "--group", "momentum", "--workspace", tmp_path).json["features"]
     assert {row["name"] for row in rows} == {name for name, one in catalogue().items() if one.group == "momentum"}
     wrong = barsmith("--json", "features", "list", "--group", "momentun", "--workspace", tmp_path)
     assert (wrong.code, wrong.error["code"]) == (2, "config/unknown-name")
@@ -70,6 +70,42 @@ def test_a_description_says_where_the_feature_stands_and_what_was_measured(tmp_p
     assert f"settles  after {record()['rsi_14'].measured:,} base bars" in read
     assert "└─ #1  5m  ta." in read
     assert "no distribution: no single contract in data/raw" in read
+
+
+def test_a_feature_outside_the_chosen_set_is_described_and_says_so(tmp_path: Path) -> None:
+    words = ("features", "describe", "ichimoku_spread_9_26", "--workspace", tmp_path)
+    assert barsmith("--json", *words).json["left_out"] is None
+    dropped = (*words, "--set", "features.drop=ichimoku_*")
+    assert "features.set and features.drop choose others" in barsmith("--json", *dropped).json["left_out"]
+    assert "note     a data run here leaves it out: features.set" in barsmith(*dropped).out
+    told = barsmith("--json", "features", "describe", "rsi_on_1h", "--set", "timeframes=[5m, 15m]", "--workspace", tmp_path).json
+    assert "it reads 1h, which `timeframes` does not name" in told["left_out"]
+
+
+def test_settings_come_from_a_file_or_the_command_line_as_for_a_run(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    here, other = ("--workspace", workspace), tmp_path_factory.mktemp("other") / "other.yaml"
+    other.write_text("features: {set: minimal}")
+    told = barsmith("--json", "features", "list", "--config", other, "--set", "base_timeframe=15m", *here).json
+    assert (told["base"], len(told["features"])) == ("15m", 20)
+    assert (
+        barsmith("--json", "features", "list", "--config", "-", *here, stdin="features: {set: [rsi_7]}").json["features"][0]["name"]
+        == "rsi_7"
+    )
+    described = barsmith(
+        "--json", "features", "describe", "rsi_9", "--set", "features.params.rsi.n=[9]", "--set", "base_timeframe=15m", *here
+    )
+    assert described.json["distribution"]["base"] == "15m"
+    plotted = barsmith("--json", "features", "plot", "rsi_14", "--set", "base_timeframe=1h", "--to", "2025-10-15", *here)
+    assert plotted.json["bars"] == 23
+    wrong = barsmith("--json", "features", "audit", "--set", "base_timeframe=7m", *here)
+    assert (wrong.code, wrong.error["code"]) == (2, "config/timeframe")
+
+
+def test_a_clocks_whole_name_stands_once_below_the_list(tmp_path: Path) -> None:
+    words = ("features", "list", "--set", "clock.kind=volume", "--set", "clock.threshold=5000", "--workspace", tmp_path)
+    read = barsmith(*words).out
+    assert read.count("volume(threshold=5000.0)") == 1
+    assert {row["timeframe"] for row in barsmith("--json", *words).json["features"]} >= {"volume(threshold=5000.0)", "1h"}
 
 
 def test_nothing_is_claimed_as_measured_on_another_base_or_of_another_definition(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from market import OCTOBER, SESSIONS, ordinary_minutes
 
 from barsmith.bars.minutes import Minutes
 from barsmith.config import TIMEFRAMES
@@ -14,6 +13,7 @@ from barsmith.features.audit.fitting import Training
 from barsmith.features.audit.history import History
 from barsmith.features.audit.modules import audit_module
 from barsmith.features.audit.worker import Market, Patience
+from barsmith.testing.markets import OCTOBER, SESSIONS, ordinary_minutes
 
 LEAKY = Path(__file__).parent / "leaky"
 #: Over a gap in the table's days and a clock change.

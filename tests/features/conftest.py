@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from barsmith.bars.ladder import ladder, rung_columns
+from barsmith.bars.ladder import COLUMNS, ladder, rung_column
 from barsmith.bars.minutes import Minutes
-from barsmith.features.learned import learn, with_learned
+from barsmith.features.learned import taught
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import catalogue
 from barsmith.testing.markets import SESSIONS, awkward_minutes, ordinary_minutes
@@ -43,13 +43,13 @@ def whole_plan() -> Plan:
     features = {name: feature.expr for name, feature in catalogue().items()}
     lesson = ordinary_minutes(12, seed=1)
     time = [(int(lesson.time[0]), int(lesson.time[-1]) + 1)]
-    learned = learn(features, lesson, base="5m", sessions=SESSIONS, slices=time, seed=1)
-    return Plan({name: with_learned(e, learned, "5m") for name, e in features.items()}, base="5m", sessions=SESSIONS)
+    known = taught(features, lesson, base="5m", sessions=SESSIONS, slices=time, seed=1)
+    return Plan(known, base="5m", sessions=SESSIONS)
 
 
 def market_of(plan: Plan, minutes: Minutes) -> Market:
     rungs = ladder(minutes, SESSIONS, plan.timeframes)
-    bars = {timeframe: rung_columns(rung, SESSIONS) for timeframe, rung in rungs.items()}
+    bars = {timeframe: {name: rung_column(rung, SESSIONS, name) for name in COLUMNS} for timeframe, rung in rungs.items()}
     return Market(minutes, plan.read(minutes), bars, {t: rung.end for t, rung in rungs.items()}, plan.names)
 
 

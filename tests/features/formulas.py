@@ -107,3 +107,16 @@ def agree(market, name: str, expected: np.ndarray, tolerance: float = 1e-9) -> N
     size = np.maximum(np.abs(expected), np.median(np.abs(expected)))
     wrong = ~(np.abs(found - expected) <= tolerance * size)
     assert not wrong.any(), f"{name}: {wrong.sum()} rows, first {first + np.argmax(wrong)}: {found[wrong][0]} for {expected[wrong][0]}"
+
+
+def usual(x: np.ndarray, session: np.ndarray, minute: np.ndarray) -> np.ndarray:
+    """Average of x over the bars of the five sessions before this one that end in the same half-hour since the open."""
+    half_hour, out = (minute - 1) // 30, np.full(len(x), np.nan)
+    numbers = np.unique(session)
+    for i, number in enumerate(numbers):
+        before = np.isin(session, numbers[max(i - 5, 0) : i])
+        for t in np.flatnonzero(session == number):
+            same = before & (half_hour == half_hour[t])
+            chosen = same if same.any() else before
+            out[t] = x[chosen].mean() if chosen.any() else np.nan
+    return out

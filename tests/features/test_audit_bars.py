@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import pytest
 from audited import FIRST, raw_of, small_history, training_of
-from market import SESSIONS, awkward_minutes, kept, ordinary_minutes
 
 from barsmith.bars import cleaning, ladder
 from barsmith.bars.sessions import Sessions, load_sessions
@@ -24,6 +23,7 @@ from barsmith.features.audit.session_table import check_anchors, check_sessions
 from barsmith.features.catalog.regime import quantile_cuts
 from barsmith.features.graph import On
 from barsmith.features.plan import Plan
+from barsmith.testing.markets import SESSIONS, awkward_minutes, kept, ordinary_minutes
 
 
 def quiet(what: str, share: float | None) -> None:

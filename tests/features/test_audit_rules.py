@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from audited import small_history
-from market import SESSIONS, ordinary_minutes
 
 from barsmith.bars.minutes import moment, problem_of
 from barsmith.features.audit.differences import Scale, differing
 from barsmith.features.audit.findings import KINDS, Findings, Leak, in_order
 from barsmith.features.audit.moments import starts
 from barsmith.features.audit.other_histories import another_market_after, same_calendar
+from barsmith.testing.markets import SESSIONS, ordinary_minutes
 
 HERE = ZoneInfo("America/Chicago")
 

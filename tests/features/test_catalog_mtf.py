@@ -117,6 +117,26 @@ def test_no_feature_asks_for_more_than_twenty_days_or_sixty_bars_of_four_hours()
         assert bars <= {"1d": 20, "4h": 60}.get(timeframe, 2100 if feature.group in KNOW_USUAL else 1000), name
 
 
+@pytest.mark.parametrize(
+    ("base", "left"),
+    [("1m", {"15m", "1h", "4h"}), ("5m", {"15m", "1h", "4h"}), ("15m", {"1h", "4h"}), ("1h", {"4h"}), ("1d", set()),
+     ("volume(threshold=5000.0)", {"15m", "1h", "4h"})],
+)  # fmt: skip
+def test_a_strength_diverges_only_from_that_of_longer_bars(base, left):
+    names = set(catalogue(base=base))
+    assert {t for t in ("15m", "1h", "4h") if f"rsi_{t}_divergence" in names} == left
+    assert len(catalogue()) - len(names) == 3 - len(left)
+
+
+def test_the_base_counts_once_in_the_alignment_of_all(ordinary):
+    names = ["trend_alignment_all", *(f"trend_alignment_{t}" for t in ("15m", "30m", "1h", "4h", "1d"))]
+    on_hours = catalogue(base="1h")
+    reading = Plan({name: on_hours[name].expr for name in names}, base="1h", sessions=SESSIONS).read(ordinary.minutes)
+    together, *each = reading.matrix[reading.first_settled.max() :].T
+    assert len(together) > 100
+    np.testing.assert_allclose(together, np.sum(each, axis=0) / 5, atol=1e-15)
+
+
 def test_an_hours_value_changes_with_the_hours_close_and_at_no_other_bar(ordinary):
     changed = np.flatnonzero(np.diff(ordinary.column("return_on_1h")[2000:])) + 2001
     minute = ordinary.bars["5m"]["minute"][changed]

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 
+import formulas
 import numpy as np
 import polars as pl
 import pytest
 from formulas import average
 from single import read, read_expression
-from test_settling import apart
+from test_settling import unlike
 
 from barsmith.bars.cleaning import clean
-from barsmith.bars.ladder import ladder, rung_columns
+from barsmith.bars.ladder import COLUMNS, ladder, rung_column
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import UsageError
-from barsmith.features.catalog.regime import hidden_regime, outside, quantile_cuts, since_change, trend_rule, usual, usual_range
+from barsmith.features.catalog.regime import hidden_regime, outside, quantile_cuts, since_change, trend_rule, usual_range
 from barsmith.features.graph import Column
 from barsmith.features.learned import learn, learned_nodes, stretches, with_learned
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
+from barsmith.features.windows import usual
 from barsmith.splits.purging import purged
 from barsmith.testing.markets import SESSIONS, awkward_minutes, ordinary_minutes
 
@@ -48,6 +50,11 @@ def learned():
 @pytest.fixture(scope="module")
 def plan(learned) -> Plan:
     return Plan({name: with_learned(e, learned, "5m") for name, e in FEATURES.items()}, base="5m", sessions=SESSIONS)
+
+
+def columns_of(minutes: Minutes, timeframe: str) -> dict[str, np.ndarray]:
+    rung = ladder(minutes, SESSIONS, [timeframe])[timeframe]
+    return {name: rung_column(rung, SESSIONS, name) for name in COLUMNS}
 
 
 @pytest.fixture(scope="module")
@@ -103,24 +110,11 @@ def test_another_number_of_states_is_refused(family, states):
 # Formulas
 
 
-def usual_slowly(x: np.ndarray, session: np.ndarray, minute: np.ndarray) -> np.ndarray:
-    """Average of x over the bars of the five sessions before this one that end in the same half-hour since the open."""
-    half_hour, out = (minute - 1) // 30, np.full(len(x), np.nan)
-    numbers = np.unique(session)
-    for i, number in enumerate(numbers):
-        before = np.isin(session, numbers[max(i - 5, 0) : i])
-        for t in np.flatnonzero(session == number):
-            same = before & (half_hour == half_hour[t])
-            chosen = same if same.any() else before
-            out[t] = x[chosen].mean() if chosen.any() else np.nan
-    return out
-
-
 def test_the_usual_is_that_of_the_half_hour_in_the_last_five_sessions(awkward_market):
-    bars = rung_columns(ladder(awkward_market, SESSIONS, ["10m"])["10m"], SESSIONS)
+    bars = columns_of(awkward_market, "10m")
     x = bars["high"] - bars["low"]
     found = read_expression(usual(X, Y, Z), open=x, high=bars["session"], low=bars["minute"])
-    np.testing.assert_allclose(found, usual_slowly(x, bars["session"], bars["minute"]), rtol=1e-12)
+    np.testing.assert_allclose(found, formulas.usual(x, bars["session"], bars["minute"]), rtol=1e-12)
     assert np.isfinite(found[150:]).all()
     assert len(np.unique(bars["session"])) > 30
 
@@ -151,7 +145,7 @@ def test_the_usual_knows_the_time_of_day():
 
 
 def test_activity_is_the_average_of_ranges_over_what_is_usual(plan, reading, awkward_market):
-    bars = rung_columns(ladder(awkward_market, SESSIONS, ["5m"], adjusted=True)["5m"], SESSIONS)
+    bars = columns_of(awkward_market, "5m")
     share = (bars["high"] - bars["low"]) / bars["close"]
     usually = read_expression(usual(X, Y, Z), open=share, high=bars["session"], low=bars["minute"])
     expected = average(share / np.maximum(usually, 1e-5), 12)
@@ -355,6 +349,6 @@ def test_on_real_bars_after_training_it_is_settled_after_the_bars_it_declares(sy
     whole = plan.read(minutes)
     for origin in np.random.default_rng(3).integers(cut, len(minutes) - 20_000, 8):
         later = plan.read(minutes[int(origin) :])
-        different = apart(later.matrix, whole.matrix[-len(later.matrix) :])
+        different = unlike(later.matrix, whole.matrix[-len(later.matrix) :])
         assert later.settled.sum() > 1500
         assert not [name for k, name in enumerate(plan.names) if different[later.first_settled[k] :, k].any()]

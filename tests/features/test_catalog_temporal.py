@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from formulas import agree, atr, bars_of, quotient
+from formulas import agree, atr, bars_of, quotient, usual
 from single import read
 
 from barsmith.features.plan import Plan
@@ -42,17 +42,9 @@ def levels(ordinary):
     return bars_of(found)
 
 
-def usual(b, x):
-    """Average of the bars that ended at the same minute of the five sessions before; the bar itself where there was none."""
-    out = np.empty(len(x))
-    for t in range(len(x)):
-        same = (b.minute == b.minute[t]) & (b.session < b.session[t]) & (b.session >= b.session[t] - 5)
-        out[t] = x[same].mean() if same.any() else x[t]
-    return out
-
-
 def surprise(b, x):
-    return quotient(x - usual(b, x), x + usual(b, x), 0)
+    usually = usual(x, b.session, b.minute)
+    return quotient(x - usually, x + usually, 0)
 
 
 def month_angle(b):
@@ -132,17 +124,13 @@ def test_a_session_that_opens_on_the_last_evening_of_a_month_belongs_to_the_next
     assert read("month_cos", end=[end - 1440], minute=[5.0], session_length=[1380.0])[0] == pytest.approx(math.cos(2 * math.pi * 30 / 31))
 
 
-def test_what_is_usual_at_a_time_is_the_average_of_five_sessions_there_and_older_ones_do_not_count():
-    """Volumes 1, 2, 4, 8, 16, 32 and 64 in seven sessions at one minute; at another there are none."""
+def test_a_surprise_is_measured_on_the_half_hour_of_five_sessions():
+    """Volumes 1, 2, 4, 8, 16, 32 and 64 in seven sessions at one minute; in another half-hour there are none."""
     columns = {"volume": 2.0 ** np.arange(7), "session": np.arange(7.0), "minute": np.full(7, 30.0), "close": np.full(7, 5.0)}
     found = read("session_volume_surprise", **columns)
-    assert found[0] == 0
+    assert np.isnan(found[0])
     assert found[1] == (2 - 1) / (2 + 1)
     assert found[6] == pytest.approx((64 - 62 / 5) / (64 + 62 / 5))
-    columns["minute"][6] = 35.0
-    assert read("session_volume_surprise", **columns)[6] == 0
-    columns["minute"][6], columns["session"][6] = 30.0, 11.0
-    assert read("session_volume_surprise", **columns)[6] == 0  # the last of them is six sessions ago
 
 
 def test_saturday_is_not_monday():

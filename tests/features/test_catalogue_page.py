@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from barsmith.features import close, lag
-from barsmith.features.catalogue_page import catalogue_page
+from barsmith.features.catalogue_page import beginning, catalogue_page
+from barsmith.features.formula import formula
 from barsmith.features.registry import catalogue
 from barsmith.features.settled import Settled, fingerprints, measure, record, settled
 
@@ -56,6 +57,17 @@ def test_a_bar_in_a_text_does_not_end_its_cell():
     page = catalogue_page({"rsi_14": one}, {"rsi_14": Settled(1234, 5678, "")})
     row = next(line for line in page.splitlines() if line.startswith("| `rsi_14`"))
     assert row == "| `rsi_14` | a \\| b | 0..1 | Wilder (1978) | 393 of 5m | 1,234 of 5,678 |"
+
+
+def test_a_long_formula_is_cut_between_two_words_and_a_short_one_is_whole():
+    assert (beginning("a + b", 5), beginning("a + b + c", 8)) == ("a + b", "a + ...")
+    page = PAGE.read_text()
+    assert f"`rsi_14`: `{formula(FEATURES['rsi_14'].expr)}`" in page
+    long = formula(FEATURES["hmm_regime_state_3"].expr)
+    assert len(long) > 120
+    assert long not in page
+    assert max(len(line) for line in page.splitlines() if line.startswith("- `")) < 200
+    assert len(page.encode()) < 100_000
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from barsmith.bars.base_bars import clock_name
 from barsmith.bars.clocks import Clock, clock_rung
 from barsmith.bars.minutes import Minutes
 from barsmith.features import close, end_, kernel, lag, minute, on, session
-from barsmith.features.learned import learn, with_learned
+from barsmith.features.learned import taught
 from barsmith.features.live import Finished, Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue, settling
@@ -59,8 +59,8 @@ def whole(request):
     features = {name: feature.expr for name, feature in catalogue().items()}
     lesson = ordinary_minutes(30, seed=1)
     time = [(int(lesson.time[0]), int(lesson.time[-1]) + 1)]
-    learned = learn(features, lesson, base=request.param, sessions=SESSIONS, slices=time, seed=1)
-    plan = Plan({name: with_learned(e, learned, request.param) for name, e in features.items()}, base=request.param, sessions=SESSIONS)
+    known = taught(features, lesson, base=request.param, sessions=SESSIONS, slices=time, seed=1)
+    plan = Plan(known, base=request.param, sessions=SESSIONS)
     minutes = awkward_minutes()
     return plan, minutes, plan.read(minutes)
 

@@ -8,10 +8,12 @@ import sys
 import numpy as np
 import pytest
 
+from barsmith.bars.ladder import rung_column
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import DataError, UsageError
-from barsmith.features import close, lag, on, ta
+from barsmith.features import close, high, lag, on, ta
+from barsmith.features import plan as plan_module
 from barsmith.features.live import Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import settling
@@ -124,6 +126,16 @@ def test_another_definition_has_another_fingerprint():
     one = plan_of(a=ta.RSI(close, timeperiod=14)).fingerprints()
     assert one != plan_of(a=ta.RSI(close, timeperiod=15)).fingerprints()
     assert one != plan_of(a=on("1h", ta.RSI(close, timeperiod=14))).fingerprints()
+
+
+def test_of_each_timeframe_only_the_columns_that_are_read_are_made(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        plan_module, "rung_column", lambda rung, sessions, name: made.append((rung.timeframe, name)) or rung_column(rung, sessions, name)
+    )
+    reading = plan_of(a=close - lag(close, 1), b=on("1h", high - close)).read(steady(180))
+    assert sorted(made) == [("1h", "close"), ("1h", "high"), ("5m", "close")]
+    assert reading.matrix[-1].tolist() == [5.0, 0.0]
 
 
 def test_no_minutes_give_no_bars():

@@ -132,6 +132,6 @@ def test_a_set_that_leaves_nothing_is_refused(settings):
 
 def test_a_run_computes_the_chosen_set(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
-    found = chosen_features(FeatureSettings(set=("minimal",), drop=("adx_14",)), [tmp_path / "own.py"], ("5m",), Events({"cpi": [0]}))
+    found = chosen_features(FeatureSettings(set=("minimal",), drop=("adx_14",)), [tmp_path / "own.py"], ("5m",), "5m", Events({"cpi": [0]}))
     kept = {name for name in MINIMAL if not SHIPPED[name].timeframes} - {"adx_14"}
     assert set(found) == {*kept, "mine", "event_hours_to_next", "event_hours_since_last", "event_cpi_hours_to", "event_cpi_hours_since"}

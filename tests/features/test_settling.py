@@ -11,6 +11,7 @@ from barsmith.bars.ladder import ladder
 from barsmith.features import close, ta
 from barsmith.features.indicators import LEVELS, MEMORY, Talib
 from barsmith.features.plan import Plan
+from barsmith.testing.features import apart
 from barsmith.testing.markets import SESSIONS, awkward_minutes, kept, ordinary_minutes
 
 CLOSE_ENOUGH = 1e-9
@@ -25,11 +26,9 @@ ORIGINS = (6900, 1381, 533, 2222, 4007, 7411)
 WITHOUT_DIGITS = {"ACOS", "ASIN", "EXP", "SINH", "COSH", "FOSC"}
 
 
-def apart(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """(m, f) bool: not within 1e-9 of the value or of the column's median size, whichever is larger."""
-    with np.errstate(all="ignore"):
-        size = np.maximum(np.abs(expected), np.nanmedian(np.abs(expected), axis=0))
-        return ~((np.abs(found - expected) <= CLOSE_ENOUGH * size) | (np.isnan(found) & np.isnan(expected)))
+def unlike(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """(m, f) bool: further apart than a settled feature may be."""
+    return apart(found, expected, CLOSE_ENOUGH)
 
 
 @pytest.fixture(scope="module", params=MARKETS)
@@ -42,7 +41,7 @@ def history(request, whole_plan):
 def test_a_settled_feature_is_the_same_from_a_later_origin(origin, history, whole_plan):
     minutes, whole = history
     later = whole_plan.read(minutes[origin:])
-    difference = apart(later.matrix, whole.matrix[len(whole.matrix) - len(later.matrix) :])
+    difference = unlike(later.matrix, whole.matrix[len(whole.matrix) - len(later.matrix) :])
     unsettled = {
         name: (int(np.flatnonzero(difference[:, k])[-1]) + 1, int(first))
         for k, (name, first) in enumerate(zip(whole_plan.names, later.first_settled, strict=True))
@@ -57,7 +56,7 @@ def test_a_warm_up_that_is_too_short_would_be_found(history):
     minutes, _ = history
     plan = Plan({"distance": ta.EMA(close, timeperiod=50) / close - 1}, base="5m", sessions=SESSIONS)
     whole, later = plan.read(minutes), plan.read(minutes[533:])
-    difference = apart(later.matrix, whole.matrix[len(whole.matrix) - len(later.matrix) :])
+    difference = unlike(later.matrix, whole.matrix[len(whole.matrix) - len(later.matrix) :])
     assert difference[60:].any()
     assert not difference[later.first_settled[0] :].any()
 
@@ -85,7 +84,7 @@ def bars_needed(name: str, columns: list[dict[str, np.ndarray]]) -> int:
         whole = np.atleast_2d(getattr(talib, name)(*(market[i] for i in inputs_of(name)))).astype(float)
         for origin in (313, 1001, 2222, 3456):
             later = np.atleast_2d(getattr(talib, name)(*(market[i][origin:] for i in inputs_of(name)))).astype(float)
-            different = np.flatnonzero(apart(later.T, whole[:, origin:].T).any(axis=1))
+            different = np.flatnonzero(unlike(later.T, whole[:, origin:].T).any(axis=1))
             needed = max(needed, int(different[-1]) + 1 if len(different) else 0)
     return needed
 
@@ -120,7 +119,7 @@ def test_a_session_feature_settles_within_a_days_bars_and_waits_for_a_whole_sess
     assert later.first_settled[column] == 14 + 25 * 14  # the average range takes longer than a day's 288 bars
     position = whole_plan.names.index("session_opening_position_60")
     assert later.first_settled[position] == 288
-    difference = apart(later.matrix[:, [position]], whole.matrix[140:, [position]])
+    difference = unlike(later.matrix[:, [position]], whole.matrix[140:, [position]])
     assert difference[:130].any()
     assert not difference[288:].any()
 

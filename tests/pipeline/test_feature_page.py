@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from barsmith.config_reading import load_settings
-from barsmith.errors import UsageError
+from barsmith.errors import DataError, UsageError
 from barsmith.features.registry import catalogue
 from barsmith.pipeline.feature_page import CANDLES, edges, feature_page, figure, is_ours, window
 from barsmith.pipeline.feature_values import FeatureValues, feature_values
@@ -66,6 +67,27 @@ def test_a_window_without_bars_is_refused(first: date | None, last: date | None,
     assert error.value.code == "cli/date"
 
 
+def test_a_refused_window_says_what_the_file_holds_or_which_way_round_it_is(values: FeatureValues) -> None:
+    with pytest.raises(UsageError) as weekend:
+        window(values, date(2025, 3, 8), date(2025, 3, 9))
+    assert weekend.value.came == "--from 2025-03-08 --to 2025-03-09: no session"
+    assert weekend.value.do == "the file holds 12 trade dates from 2025-03-03 to 2025-03-18; nearest: 2025-03-07 and 2025-03-10"
+    with pytest.raises(UsageError) as later:
+        window(values, date(2026, 1, 1), None)
+    assert later.value.came == "--from 2026-01-01: no session"
+    assert later.value.do.endswith("nearest: 2025-03-18")
+    with pytest.raises(UsageError) as swapped:
+        window(values, date(2025, 3, 10), date(2025, 3, 5))
+    assert (swapped.value.expected, swapped.value.came) == ("--from on or before --to", "--from 2025-03-10 --to 2025-03-05")
+
+
+def test_a_file_without_a_finished_bar_is_refused(values: FeatureValues) -> None:
+    nothing = dataclasses.replace(values, bars=values.bars[:0], values=values.values[:0])
+    with pytest.raises(DataError) as error:
+        window(nothing, None, None)
+    assert error.value.code == "bars/too-few-rows"
+
+
 def test_a_window_too_large_for_a_picture_is_refused(values: FeatureValues, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("barsmith.pipeline.feature_page.MOST", 100)
     with pytest.raises(UsageError) as error:
@@ -106,10 +128,16 @@ def test_no_time_between_sessions_is_drawn_and_each_begins_with_a_line(values: F
     assert [note.text for note in drawn.layout.annotations] == ["12 Mar", "13 Mar", "14 Mar", "17 Mar", "18 Mar"]
 
 
-def test_a_session_without_room_for_its_date_has_none(values: FeatureValues) -> None:
-    assert [text for _, text in edges(values.bars[: 2 * A_SESSION + 62])] == ["03 Mar", "04 Mar", "05 Mar"]
-    assert [text for _, text in edges(values.bars[: 2 * A_SESSION + 61])] == ["03 Mar", "04 Mar", ""]  # under a tenth: a phone would cut it
-    assert [text for _, text in edges(values.bars)] == ["03 Mar", "", "", "06 Mar", "", "", "11 Mar", "", "", "14 Mar", "", ""]
+def test_the_last_session_has_its_date_and_some_before_it(values: FeatureValues) -> None:
+    assert [text for _, text in edges(values.bars[: 2 * A_SESSION + 5])] == ["03 Mar", "04 Mar", "05 Mar"]
+    assert [text for _, text in edges(values.bars)] == ["", "", "05 Mar", "", "", "10 Mar", "", "", "13 Mar", "", "", "18 Mar"]
+
+
+@pytest.mark.parametrize(("begun", "x", "side"), [(62, 2 * A_SESSION, "left"), (61, 2 * A_SESSION + 60.5, "right")])
+def test_a_date_without_room_beside_its_line_ends_with_the_picture(begun: int, x: float, side: str, values: FeatureValues) -> None:
+    """Under a tenth of the picture a phone would cut it."""
+    *_, last = figure(FEATURES["rsi_14"], values, range(2 * A_SESSION + begun)).layout.annotations
+    assert (last.text, last.x, last.xanchor) == ("05 Mar", x, side)
 
 
 def test_a_new_contract_is_marked(values: FeatureValues) -> None:
@@ -140,20 +168,23 @@ PROBE = """<script>window.addEventListener("load", () => setTimeout(() => {
     candles: document.querySelectorAll(".boxlayer path").length, lines: document.querySelectorAll(".scatterlayer .trace").length,
     right: Math.max(...[...document.querySelectorAll(".annotation-text, .xtick text")].map(each => each.getBoundingClientRect().right)),
     width: document.querySelector(".plot").getBoundingClientRect().right,
+    whole: document.documentElement.scrollWidth <= document.documentElement.clientWidth,
   })), 500);
 }, 500));</script></body>"""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [375, 420, 1280])
 def test_a_browser_draws_the_page_and_one_hover_tells_price_and_feature(width: int, values: FeatureValues, tmp_path: Path) -> None:
-    seen = looked_at(feature_page(FEATURES["rsi_14"], values, window(values, None, None)), width, tmp_path)
+    named = dataclasses.replace(FEATURES["rsi_14"], name="rsi_14_of_a_name_that_is_as_long_as_a_users_may_be")
+    seen = looked_at(feature_page(named, values, window(values, None, None)), width, tmp_path)
     assert seen["candles"] == 5 * A_SESSION
     assert seen["lines"] == 1
     assert "close" in seen["hover"].lower()
     assert "rsi_14" in seen["hover"]
     assert "Mar" in seen["hover"]
     assert seen["right"] <= seen["width"]
+    assert seen["whole"], "it scrolls sideways"
 
 
 def looked_at(page: str, width: int, folder: Path) -> dict[str, Any]:
@@ -163,7 +194,8 @@ def looked_at(page: str, width: int, folder: Path) -> dict[str, Any]:
         pytest.fail("no Chromium on this machine: run `make browser`, which installs it where apt-get can")
     (folder / "page.html").write_text(page.replace("</body>", PROBE))
     frame = f'<iframe id="f" src="page.html" style="width:{width}px;height:1000px;border:0"></iframe>'
-    copy = 'setTimeout(() => document.body.append(document.getElementById("f").contentDocument.body.dataset.seen), 4000)'
+    wait = 'const wait = setInterval(() => { const seen = document.getElementById("f").contentDocument.body.dataset.seen;'
+    copy = wait + " if (seen) { clearInterval(wait); document.body.append(seen); } }, 100)"
     (folder / "frame.html").write_text(f"<body>{frame}<script>{copy}</script></body>")
     quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     quiet += ["--disable-component-update", "--disable-sync", "--allow-file-access-from-files", "--virtual-time-budget=10000"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from small_market import SmallMarket, copied, market
+from barsmith.serving.bundle import Bundle
+from small_market import SmallMarket, copied, later_bars, market
 
 __all__ = ["copied", "market"]
 
@@ -16,3 +18,14 @@ __all__ = ["copied", "market"]
 def folder(market: SmallMarket, tmp_path: Path) -> Path:
     """A copy of the bundle, to be changed."""
     return shutil.copytree(market.bundle, tmp_path / "bundles" / "small")
+
+
+@pytest.fixture(scope="session")
+def bundle(market: SmallMarket) -> Bundle:
+    return Bundle.load(market.bundle)
+
+
+@pytest.fixture(scope="session")
+def fresh(market: SmallMarket) -> pl.DataFrame:
+    """Four sessions that follow the bundle's history."""
+    return later_bars()[len(pl.read_parquet(market.raw)) :]

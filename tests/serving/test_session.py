@@ -25,17 +25,6 @@ from small_market import SmallMarket, later_bars
 Message = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def bundle(market: SmallMarket) -> Bundle:
-    return Bundle.load(market.bundle)
-
-
-@pytest.fixture(scope="module")
-def fresh(market: SmallMarket) -> pl.DataFrame:
-    """Four sessions that follow the bundle's history."""
-    return later_bars()[len(pl.read_parquet(market.raw)) :]
-
-
 def messages(bars: pl.DataFrame) -> list[Message]:
     return list(bars.iter_rows(named=True))
 

@@ -18,17 +18,7 @@ import pytest
 from barsmith.errors import BusyError, IntegrityError, StorageError
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.streaming import refusal, stream
-from small_market import SmallMarket, later_bars
-
-
-@pytest.fixture(scope="module")
-def bundle(market: SmallMarket) -> Bundle:
-    return Bundle.load(market.bundle)
-
-
-@pytest.fixture(scope="module")
-def fresh(market: SmallMarket) -> pl.DataFrame:
-    return later_bars()[len(pl.read_parquet(market.raw)) :]
+from small_market import SmallMarket
 
 
 def lines_of(bars: pl.DataFrame) -> list[str]:

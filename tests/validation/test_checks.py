@@ -38,6 +38,7 @@ def test_an_honest_run_has_no_error_and_lists_what_was_dropped():
         ("features/correlated", ("momentum_again",), "warning"),
     ]
     assert findings[0].as_dict()["columns"] == ["flat"]
+    assert findings[0].what == "flat never changes in train: dropped"
 
 
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf"), None])

@@ -34,6 +34,11 @@ def clock_name(clock: Clock) -> str:
     return f"{clock.kind}({', '.join(f'{name}={value!r}' for name, value in given.items() if value is not None)})"
 
 
+def bar_kind(base: str) -> str:
+    """`5m`, or `dollar` of a dollar clock: what a table says of bars whose whole name stands elsewhere."""
+    return base if base in TIMEFRAMES else base.partition("(")[0]
+
+
 @functools.lru_cache(maxsize=64)
 def clock_of(base: str) -> Clock | None:
     """The clock of base bars, None for a timeframe. Raises UsageError `config/timeframe` for a name of neither."""

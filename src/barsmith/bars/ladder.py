@@ -5,7 +5,7 @@ A bar covers [start, end), never straddles a session break, and exists only wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,22 +120,29 @@ def fold(time, prices, opens, closes, steps, offsets, start, end, bars, session,
     return at - offsets[:-1], -1
 
 
-def rung_columns(rung: Rung, sessions: Sessions) -> dict[str, np.ndarray]:
-    """What features can read of each bar, all (m,) float64.
+def rung_column(rung: Rung, sessions: Sessions, name: str) -> np.ndarray:
+    """(m,) float64: one of `COLUMNS`, what features can read of each bar. `bar_columns` are those of one bar that are not in its prices.
 
     open high low close volume; session: its number; minute: from the session's open to the bar's end; session_length: minutes;
-    weekday: of the trade date, 0 for Monday; datetime, end: the bar's open and end in minutes since 1970 UTC. `bar_columns` is one bar of it.
+    weekday: of the trade date, 0 for Monday; datetime, end: the bar's open and end in minutes since 1970 UTC.
     """
-    opens, closes, trade_date = (column[rung.session] for column in (sessions.opens, sessions.closes, sessions.trade_date))
-    columns = {name: np.ascontiguousarray(rung.bars[:, i]) for i, name in enumerate(FIELDS)}
-    calendar = (rung.session, rung.end - opens, closes - opens, (trade_date + 3) % 7, rung.start, rung.end)
-    return columns | {name: column.astype(np.float64) for name, column in zip(CALENDAR_COLUMNS, calendar, strict=True)}
+    if name in FIELDS:
+        return np.ascontiguousarray(rung.bars[:, FIELDS.index(name)])
+    return CALENDAR[name](rung, sessions).astype(np.float64)
 
 
-CALENDAR_COLUMNS = ("session", "minute", "session_length", "weekday", "datetime", "end")
+CALENDAR: dict[str, Callable[[Rung, Sessions], np.ndarray]] = {
+    "session": lambda rung, sessions: rung.session,
+    "minute": lambda rung, sessions: rung.end - sessions.opens[rung.session],
+    "session_length": lambda rung, sessions: (sessions.closes - sessions.opens)[rung.session],
+    "weekday": lambda rung, sessions: ((sessions.trade_date + 3) % 7)[rung.session],
+    "datetime": lambda rung, sessions: rung.start,
+    "end": lambda rung, sessions: rung.end,
+}
+COLUMNS = (*FIELDS, *CALENDAR)
 
 
 def bar_columns(sessions: Sessions, number: int, start: int, end: int) -> tuple[float, float, float, float, float, float]:
-    """session, minute, session_length, weekday, datetime, end of one bar: the live twin of `rung_columns`, whole numbers and so exact."""
+    """session, minute, session_length, weekday, datetime, end of one bar: the live twin of `CALENDAR`, whole numbers and so exact."""
     opened, closed, trade_date = sessions.span(number)
     return float(number), float(end - opened), float(closed - opened), float((trade_date + 3) % 7), float(start), float(end)

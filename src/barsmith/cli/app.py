@@ -53,7 +53,7 @@ def program(
     workspace: Annotated[str | None, typer.Option("--workspace", metavar="DIR", help="The folder that holds everything.")] = None,
     config: Config = None,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON value, errors too. May stand anywhere.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object, errors too. May stand anywhere.")] = False,
     version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version and the build.")] = False,
 ) -> Report | None:
     """Raw one-minute futures bars in, an honestly judged model and live signals out.

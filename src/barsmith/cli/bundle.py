@@ -49,7 +49,7 @@ def list_all(workspace: Workspace = Path(".")) -> Report:
     from barsmith.serving.bundle_making import list_bundles
 
     rows = list_bundles(workspace)
-    return Report(rows, [Table(rows)] if rows else ["no bundle in this workspace: `barsmith bundle create` makes one"])
+    return Report({"bundles": rows}, [Table(rows)] if rows else ["no bundle in this workspace: `barsmith bundle create` makes one"])
 
 
 def about(found: Bundle) -> dict[str, Any]:

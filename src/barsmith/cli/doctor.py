@@ -19,4 +19,4 @@ def doctor(workspace: Workspace = Path(".")) -> Report:
     says += [f"{one['check']}: {one['do']}" for one in findings if one["do"]]
     wrong = any(one["state"] == WRONG for one in findings)
     says.append("something is wrong: see above" if wrong else "fit")
-    return Report(findings, says, 1 if wrong else 0)
+    return Report({"is_fit": not wrong, "checks": findings}, says, 1 if wrong else 0)

@@ -9,13 +9,15 @@ import typer
 
 from barsmith.cli.features_audit import audit
 from barsmith.cli.features_plot import plot
-from barsmith.cli.known_features import contract_asked, known, named, nearest
-from barsmith.cli.options import Modules, Symbol, Workspace
+from barsmith.cli.known_features import contract_asked, known_features, nearest
+from barsmith.cli.options import Config, Modules, Overrides, Symbol, Workspace
 from barsmith.cli.printing import Report, Table, say
+from barsmith.cli.settings import settings_of
 from barsmith.cli.verbs import Group, Verb
 from barsmith.errors import BarsmithError, UsageError
 
 if TYPE_CHECKING:
+    from barsmith.config import Settings
     from barsmith.features.picture import Picture
     from barsmith.features.registry import Feature
     from barsmith.pipeline.feature_values import FeatureValues
@@ -29,16 +31,22 @@ features.command("plot", cls=Verb)(plot)
 def list_all(
     group: Annotated[str | None, typer.Option("--group", metavar="GROUP", help="Only this group, as momentum.", show_default="all")] = None,
     modules: Modules = None,
+    config: Config = None,
+    overrides: Overrides = None,
     workspace: Workspace = Path("."),
 ) -> Report:
     """Every feature that a data run in this workspace computes."""
-    found, base = known(workspace, modules)
-    groups = list(dict.fromkeys(one.group for one in found.values()))
+    from barsmith.bars.base_bars import bar_kind
+
+    known = known_features(workspace, settings_of(workspace, config, overrides), modules)
+    groups = list(dict.fromkeys(one.group for one in known.chosen.values()))
     if group is not None and group not in groups:
         do = nearest(group, groups) if len(groups) > 20 else f"choose among {', '.join(groups)}"
         raise UsageError("config/unknown-name", expected="a group of features", came=ascii(group)[:80], do=do, where="--group")
-    rows = [one.entry(base) for one in found.values() if group in (None, one.group)]
-    return Report(rows, [Table(rows), f"{len(rows)} features; warm-up in finished bars of the timeframe beside it"])
+    rows = [one.entry(known.base) for one in known.chosen.values() if group in (None, one.group)]
+    says = [row | {"timeframe": bar_kind(row["timeframe"])} for row in rows]
+    counted = f"{len(rows)} features on bars of {known.base}; warm-up in finished bars of the timeframe beside it"
+    return Report({"base": known.base, "features": rows}, [Table(says), counted])
 
 
 @features.command(cls=Verb)
@@ -47,17 +55,19 @@ def describe(
     symbol: Symbol = None,
     depth: Annotated[int, typer.Option("--depth", min=0, max=1000, help="Levels of its graph to draw.")] = 6,
     modules: Modules = None,
+    config: Config = None,
+    overrides: Overrides = None,
     workspace: Workspace = Path("."),
 ) -> Report:
     """What one feature is: its idea, unit, source, warm-up, formula and graph, and how its values are spread."""
     from barsmith.features.picture import Picture
 
-    found, base = known(workspace, modules)
-    one = named(name, found)
-    picture = Picture(one.expr, base)
-    told = what_it_is(one, base, picture)
+    known = known_features(workspace, settings_of(workspace, config, overrides), modules)
+    one = known.named(name)
+    picture = Picture(one.expr, known.base)
+    told = what_it_is(one, known.base, picture) | {"left_out": known.why_left_out(one) or None}
     says: list[str | Table] = [*sentences(told), "", *picture.tree(one.name, depth), ""]
-    spread, lines = spread_of(workspace, symbol, one)
+    spread, lines = spread_of(workspace, known.settings, symbol, one)
     return Report(told | {"distribution": spread}, [*says, *lines])
 
 
@@ -82,14 +92,18 @@ def what_it_is(one: Feature, base: str, picture: Picture) -> dict[str, Any]:
 
 
 def sentences(told: dict[str, Any]) -> list[str]:
+    from barsmith.bars.base_bars import bar_kind
+
     expected = ", expected before it has learned" if told["is_learned"] else ""
     says = [
         f"{told['name']}: {told['summary']}",
         f"group    {told['group']}",
         f"unit     {told['unit'] or '-'}",
         f"source   {told['source'] or '-'}",
-        f"warm-up  {told['warmup_bars']:,} bars of {told['timeframe']}{expected}",
+        f"warm-up  {told['warmup_bars']:,} bars of {bar_kind(told['timeframe'])}{expected}",
     ]
+    if told["left_out"]:
+        says.append(f"note     {told['left_out']}")
     if told["settling"] is not None:
         bars = told["settling"]
         says.append(f"settles  after {bars['measured']:,} base bars, measured from {bars['starts']} starts of a simulated market")
@@ -102,12 +116,10 @@ def sentences(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def spread_of(workspace: Path, symbol: str | None, one: Feature) -> tuple[dict[str, Any] | None, list[str | Table]]:
+def spread_of(workspace: Path, settings: Settings, symbol: str | None, one: Feature) -> tuple[dict[str, Any] | None, list[str | Table]]:
     """Its distribution on a contract; without --symbol, where there is no choice to make and nothing in the way."""
-    from barsmith.config_reading import load_settings
     from barsmith.pipeline.feature_values import feature_values, only_symbol
 
-    settings = load_settings(workspace).settings
     if symbol is not None:
         return distribution(feature_values(workspace, settings, contract_asked(symbol, settings), one, say))
     chosen = only_symbol(workspace, settings)

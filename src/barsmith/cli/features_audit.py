@@ -5,21 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from barsmith.cli.options import Modules, Symbol, Workspace
+from barsmith.cli.options import Config, Modules, Overrides, Symbol, Workspace
 from barsmith.cli.printing import Report, Table
 from barsmith.cli.progress import Steps
+from barsmith.cli.settings import settings_of
 from barsmith.errors import DataError
 
 if TYPE_CHECKING:
     from barsmith.features.audit.findings import AuditReport, Leak
 
 
-def audit(modules: Modules = None, symbol: Symbol = None, workspace: Workspace = Path(".")) -> Report:
+def audit(
+    modules: Modules = None,
+    symbol: Symbol = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = Path("."),
+) -> Report:
     """Look for leaks: every feature of your own files (--module), or of the shipped catalogue, on the raw bars of a contract."""
     from barsmith.pipeline.auditing import audit as audited
 
+    settings = settings_of(workspace, config, overrides)
     with Steps() as steps:
-        found = audited(workspace, symbol=symbol, modules=modules or (), tell=steps.tell)
+        found = audited(workspace, symbol=symbol, settings=settings, modules=modules or (), tell=steps.tell)
     return Report(found.as_dict(), sentences(found), 0 if found.is_clean else DataError.exit_code)
 
 

@@ -7,36 +7,43 @@ from typing import Annotated
 
 import typer
 
-from barsmith.cli.known_features import contract_asked, known, named
-from barsmith.cli.options import Force, Modules, Symbol, Workspace, day
+from barsmith.cli.known_features import contract_asked, known_features
+from barsmith.cli.options import Config, Force, Modules, Overrides, Symbol, Workspace, day
 from barsmith.cli.output_file import refuse_output
 from barsmith.cli.printing import Report, say
+from barsmith.cli.settings import settings_of
 
 
 def plot(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A feature, as rsi_14.")],
     symbol: Symbol = None,
     first: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First trade date.", show_default="the last five sessions")
+        str | None,
+        typer.Option(
+            "--from", metavar="YYYY-MM-DD", help="First trade date; alone: five sessions from there.", show_default="the last five sessions"
+        ),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last trade date.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last trade date; alone: the five sessions up to it.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The page to write.", show_default="results/NAME_SYMBOL.html")
     ] = None,
     modules: Modules = None,
     force: Force = False,
+    config: Config = None,
+    overrides: Overrides = None,
     workspace: Workspace = Path("."),
 ) -> Report:
     """Draw a feature under the price: one HTML file that needs no network."""
     from barsmith.artifacts import write_bytes
-    from barsmith.config_reading import load_settings
-    from barsmith.pipeline.api import resolve_symbol
     from barsmith.pipeline.feature_page import feature_page, is_ours, window
     from barsmith.pipeline.feature_values import feature_values
+    from barsmith.pipeline.workspace import resolve_symbol
 
     days = day(first, "--from"), day(last, "--to")
-    one = named(name, known(workspace, modules)[0])
-    settings = load_settings(workspace).settings
+    settings = settings_of(workspace, config, overrides)
+    one = known_features(workspace, settings, modules).named(name)
     chosen = contract_asked(symbol, settings) if symbol else resolve_symbol(workspace, settings.symbol)
     path = out or workspace / "results" / f"{one.name}_{chosen}.html"
     refuse_output(path, "plot", (".html", ".htm"), workspace, force=force, is_ours=is_ours)

@@ -1,8 +1,9 @@
-"""The features that a workspace knows, as the verbs of `barsmith features` name them."""
+"""The features that the verbs of `barsmith features` can name, under the settings of a workspace."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,29 +14,50 @@ if TYPE_CHECKING:
     from barsmith.features.registry import Feature
 
 
-def known(workspace: Path, modules: list[Path] | None) -> tuple[dict[str, Feature], str]:
-    """The features by name under the workspace's settings, where it has any, and its base bars' name."""
+@dataclass(frozen=True)
+class KnownFeatures:
+    """Features by name. every: the whole catalogue with the user's own. chosen: those of them that a data run with these settings computes.
+
+    base: the name of its base bars.
+    """
+
+    settings: Settings
+    base: str
+    every: Mapping[str, Feature]
+    chosen: Mapping[str, Feature]
+
+    def named(self, name: str) -> Feature:
+        """The feature of this name, chosen or not, else UsageError `config/unknown-name`."""
+        if name in self.every:
+            return self.every[name]
+        raise UsageError("config/unknown-name", expected="a feature's name", came=ascii(name)[:80], do=nearest(name, self.every))
+
+    def why_left_out(self, one: Feature) -> str:
+        """What keeps a data run from computing it, empty where nothing does."""
+        missing = sorted(one.timeframes.difference(self.settings.timeframes))
+        if missing:
+            return f"a data run here leaves it out: it reads {' and '.join(missing)}, which `timeframes` does not name"
+        return "" if one.name in self.chosen else "a data run here leaves it out: features.set and features.drop choose others"
+
+
+def known_features(workspace: Path, settings: Settings, modules: Sequence[Path] | None) -> KnownFeatures:
+    """What a workspace with these settings has to choose among, and what it chooses. modules: more files of the user's."""
     from barsmith.bars.base_bars import base_name
     from barsmith.config import SHIPPED_SYMBOLS
-    from barsmith.config_reading import load_settings
+    from barsmith.features.events import with_events
+    from barsmith.features.registry import catalogue, reading_only
+    from barsmith.features.sets import chosen_from
     from barsmith.instruments import instrument
-    from barsmith.pipeline.api import users_file
     from barsmith.pipeline.feature_values import only_symbol
     from barsmith.pipeline.stages.events import events
-    from barsmith.pipeline.stages.features import chosen_features
+    from barsmith.pipeline.workspace import users_file
 
-    settings = load_settings(workspace).settings
     files = [*(workspace / path for path in settings.features.modules), *(modules or ())]
     scheduled = events(users_file(workspace, settings.events).value, settings.ingest)
     base = base_name(settings, instrument(only_symbol(workspace, settings) or SHIPPED_SYMBOLS[0], settings))
-    return chosen_features(settings.features, files, settings.timeframes, scheduled), base
-
-
-def named(name: str, found: dict[str, Feature]) -> Feature:
-    """The feature of this name, else UsageError `config/unknown-name`."""
-    if name in found:
-        return found[name]
-    raise UsageError("config/unknown-name", expected="a feature's name", came=ascii(name)[:80], do=nearest(name, found))
+    every = with_events(catalogue(files, settings.features.params, base=base), scheduled)
+    chosen = chosen_from(reading_only(settings.timeframes, every), settings.features)
+    return KnownFeatures(settings, base, every, chosen)
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -32,4 +32,4 @@ def models_report(workspace: Path, modules: list[Path] | None = None) -> Report:
         told = {"name": info.name, "family": info.family, "reads": info.reads, "needs": list(info.needs), "installed": info.is_installed}
         rows.append(told | {"origin": info.origin, "summary": info.summary})
     says = [{name: row[name] for name in ("name", "family", "installed", "summary")} for row in rows]
-    return Report(rows, [Table(says)])
+    return Report({"models": rows}, [Table(says)])

@@ -1,4 +1,4 @@
-"""What a verb found, as tables and sentences for people or as one JSON value for machines."""
+"""What a verb found, as tables and sentences for people or as one JSON object for machines."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a verb. data: what `--json` prints. says: what a reader sees instead."""
+    """The result of a verb. data: the object that `--json` prints. says: what a reader sees instead."""
 
-    data: Any
+    data: Mapping[str, Any]
     says: Sequence[str | Table] = ()
     exit_code: int = 0
 
@@ -64,8 +64,8 @@ def show(report: Report, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def print_json(value: Any) -> None:
-    """One JSON value on one line, ASCII, so that no terminal and no encoding can misread it. NaN is a mistake of ours: ValueError."""
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on one line, ASCII, so that no terminal and no encoding can misread it. NaN is a mistake of ours: ValueError."""
     sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n")
     sys.stdout.flush()
 

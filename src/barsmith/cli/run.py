@@ -52,7 +52,7 @@ def run(
             continue
         records.append(one.data)
         says += one.says
-    return Report(records, [*says, f"{len(chosen) - failed} of {len(chosen)} runs done"], SOME_FAILED if failed else 0)
+    return Report({"runs": records}, [*says, f"{len(chosen) - failed} of {len(chosen)} runs done"], SOME_FAILED if failed else 0)
 
 
 def rerun(

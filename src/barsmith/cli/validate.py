@@ -23,4 +23,4 @@ def validate(symbols: Symbols = None, workspace: Workspace = Path(".")) -> Repor
         says.append(f"{record['symbol']} run {record['run_id']}: {record['files']} files are what their manifest says")
         says += findings_of(record)
     whole = all(record["is_ready"] for record in records)
-    return Report(records[0] if len(records) == 1 else records, says, 0 if whole else DataError.exit_code)
+    return Report(records[0] if len(records) == 1 else {"runs": records}, says, 0 if whole else DataError.exit_code)

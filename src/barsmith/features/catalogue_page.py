@@ -10,6 +10,8 @@ from barsmith.features.registry import Feature
 from barsmith.features.settled import BASE, DAYS, STARTS, SYMBOL, Settled
 
 COLUMNS = ("name", "what it is", "unit", "source", "warm-up", "settles")
+#: Letters of a formula that stand in the page.
+LONGEST = 120
 REMAKE = ".venv/bin/python tools/make_catalogue.py"
 
 
@@ -39,6 +41,7 @@ def head(count: int, groups: Mapping[str, Sequence[Feature]]) -> Iterator[str]:
         f"**Settles**: base bars of {BASE} after which it was the same, within 1e-9 of its size, from {STARTS} later starts of history, of "
         f"those that it declared; measured on {DAYS} sessions of simulated {SYMBOL}, and another machine may need a few bars more or fewer."
     )
+    yield f"**Formulas** longer than {LONGEST} letters are cut (`...`): `barsmith features describe NAME` shows them whole."
     yield "A file of scheduled events (`events: events.csv`) adds features of its own."
 
 
@@ -64,10 +67,15 @@ def cell(text: str) -> str:
 
 
 def formulas(members: Sequence[Feature]) -> Iterator[str]:
-    """Folded away: some are long."""
+    """Folded away, and cut where they are long."""
     yield "<details><summary>formulas</summary>"
     yield ""
     for one in members:
-        yield f"- `{one.name}`: `{formula(one.expr)}`"
+        yield f"- `{one.name}`: `{beginning(formula(one.expr))}`"
     yield ""
     yield "</details>"
+
+
+def beginning(text: str, most: int = LONGEST) -> str:
+    """The text, or its first words and `...`."""
+    return text if len(text) <= most else f"{text[: most - 4].rpartition(' ')[0]} ..."

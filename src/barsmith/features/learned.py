@@ -78,7 +78,7 @@ class Learned(Several):
             "features/not-learned",
             expected=f"the numbers that {self.learner.name} learns from training bars",
             came="none yet",
-            do="learn them first: `learn(...)`, then `with_learned(...)`",
+            do="learn them first: `taught(...)`",
         )
 
     def known(self, params: Sequence[float], inputs: tuple[Expr, ...]) -> Kernel:
@@ -180,6 +180,14 @@ def learn(
                 params = learned_by(node, sequences, np.random.SeedSequence([seed, int(key, 16)]))
                 found[key] = LearnedParams(formula(node), timeframe, rows, params)
     return found
+
+
+def taught(
+    features: Mapping[str, Expr], minutes: Minutes, *, base: str, sessions: Sessions, slices: Sequence[tuple[int, int]], seed: int
+) -> dict[str, Expr]:
+    """The features as plain values: what `learn` finds stands in its places."""
+    found = learn(features, minutes, base=base, sessions=sessions, slices=slices, seed=seed)
+    return {name: with_learned(e, found, base) for name, e in features.items()}
 
 
 def rows_of(plan: Plan, minutes: Minutes, slices: Sequence[tuple[int, int]]) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from barsmith.bars.base_bars import bar_kind
 from barsmith.features.formula import formula
 from barsmith.features.graph import Column, Constant, Expr, Field, Lag, On, Pointwise, Several
 from barsmith.features.scale import Ratio
@@ -110,7 +111,7 @@ class Picture:
 
     def tree(self, name: str, depth: int = DEPTH) -> list[str]:
         """The picture as text, so many levels of it; `name` stands for the feature."""
-        return [f"{name}  {self.top.timeframe}  {self.top.text}", *branches(self.top, "", depth)]
+        return [f"{name}  {bar_kind(self.top.timeframe)}  {self.top.text}", *branches(self.top, "", depth)]
 
     def as_list(self) -> list[dict[str, Any]]:
         """Every line, by number."""
@@ -124,7 +125,7 @@ def branches(line: Line, indent: str, depth: int) -> Iterator[str]:
     for each in line.below:
         is_last = each is line.below[-1]
         shared = f"  (read by {each.readers})" if each.readers > 1 else ""
-        yield f"{indent}{'└─' if is_last else '├─'} #{each.number}  {each.timeframe}  {each.text}{shared}"
+        yield f"{indent}{'└─' if is_last else '├─'} #{each.number}  {bar_kind(each.timeframe)}  {each.text}{shared}"
         yield from branches(each, indent + ("   " if is_last else "│  "), depth - 1)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from barsmith.bars.base_bars import clock_of, rungs
 from barsmith.bars.clocks import NEVER, settled_session
-from barsmith.bars.ladder import Rung, rung_columns
+from barsmith.bars.ladder import Rung, rung_column
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions
 from barsmith.config import TIMEFRAMES, shown
@@ -109,7 +109,6 @@ class Plan:
         origin: when the history began, where `minutes` is only its older part (default: the first minute).
         """
         found = rungs(minutes, self.sessions, self.timeframes, adjusted=True, now=now)
-        bars = {t: rung_columns(rung, self.sessions) for t, rung in found.items()}
         base = found[self.base]
         known = {t: np.searchsorted(rung.end, base.end, "right") - 1 for t, rung in found.items()}
         matrix = np.empty((len(self.outputs) if keep else 0, len(base.end))).T  # a column lies in one piece: it is written and read as one
@@ -121,7 +120,7 @@ class Plan:
         values: list[Any] = [NAN] * len(self.nodes)
         for j, node in enumerate(self.nodes):
             try:
-                columns[j], steps[j] = self.column(node, known, bars, [columns[i] for i in node.inputs])
+                columns[j], steps[j] = self.column(node, known, found, [columns[i] for i in node.inputs])
                 values[j] = node.expr.value if isinstance(node.expr, Constant) else final(columns[j])
                 for k in places.get(j, ()):
                     matrix[:, k] = columns[j]
@@ -153,12 +152,12 @@ class Plan:
         return next(name for name, i in zip(self.names, self.outputs, strict=True) if i in using)
 
     def column(
-        self, node: Node, known: Mapping[str, np.ndarray], bars: Mapping[str, Any], inputs: Sequence[Any]
+        self, node: Node, known: Mapping[str, np.ndarray], rungs: Mapping[str, Rung], inputs: Sequence[Any]
     ) -> tuple[Any, Step | None]:
         """A node's column and how to go on. known: per timeframe, for each base bar the last bar that is finished by its end, or -1."""
         e = node.expr
         if isinstance(e, Column):
-            return bars[node.timeframe][e.name], None
+            return rung_column(rungs[node.timeframe], self.sessions, e.name), None
         if isinstance(e, Constant):
             return np.float64(e.value), None
         if isinstance(e, On):

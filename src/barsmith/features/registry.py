@@ -23,6 +23,8 @@ from barsmith.errors import BarsmithError, UsageError, did_you_mean
 from barsmith.features.graph import Expr, On, Several
 from barsmith.features.plain import plain_function
 
+#: Base bars where nobody says which, and the name under which a feature's function may ask for them.
+BASE, ASKS = "5m", "base_timeframe"
 #: The longest period that TA-Lib knows.
 LONGEST = 100_000
 
@@ -94,6 +96,7 @@ def feature(function: Callable[..., Any] | None = None, /, *, lookback: int | No
     """Make a function a feature; its name is the feature's, its docstring the catalogue entry (`Unit: ... Source: ...`).
 
     Over a function that returns an expression: `@feature(n=(7, 14))` gives `name_7` and `name_14`.
+    A parameter `base_timeframe` without variants is given the name of the base bars; where the feature says nothing on them it returns None.
     Over a function of `bars: Bars`: `@feature(lookback=50)`; it returns an array as long as the bars it was given.
     Raises UsageError `features/definition` for a decorator that fits neither, `features/duplicate-name` for a second function of a name.
     """
@@ -101,7 +104,7 @@ def feature(function: Callable[..., Any] | None = None, /, *, lookback: int | No
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         names = list(inspect.signature(function).parameters)
         wanted = {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in variants.items()}
-        if lookback is None and (set(names) != set(wanted) or not all(wanted.values())):
+        if lookback is None and (set(names) - {ASKS} != set(wanted) - {ASKS} or not all(wanted.values())):
             raise definition_error(function, f"variants for each of its parameters {names}", f"variants for {sorted(wanted)}")
         if lookback is not None and (wanted or len(names) != 1 or not isinstance(lookback, int) or lookback < 1):
             raise definition_error(
@@ -182,7 +185,8 @@ def load_module(path: Path) -> tuple[Definition, ...]:
     return found
 
 
-def variants_of(definition: Definition, chosen: Mapping[str, Sequence[Any]]) -> list[Feature]:
+def variants_of(definition: Definition, chosen: Mapping[str, Sequence[Any]], base: str = BASE) -> list[Feature]:
+    """The features of a family over base bars of this name, with chosen values instead of the variants of the same name."""
     doc = inspect.cleandoc(definition.function.__doc__ or "")
     unit, source = (re.search(pattern, doc, re.S) for pattern in (r"Unit:\s*(.+?)\.(?:\s|$)", r"Source:\s*(.+?)\.?\s*$"))
     known = dict(definition.variants)
@@ -199,7 +203,9 @@ def variants_of(definition: Definition, chosen: Mapping[str, Sequence[Any]]) -> 
     found = []
     for values in itertools.product(*wanted.values()):
         name = checked_name(definition, "_".join([definition.family, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)]))
-        made = made_by(definition, values, f"features.params.{definition.family}" if chosen else "")
+        made = made_by(definition, dict(zip(known, values, strict=True)), base, f"features.params.{definition.family}" if chosen else "")
+        if made is None:
+            continue
         found.append(
             Feature(
                 name=name,
@@ -258,14 +264,15 @@ def checked_name(definition: Definition, name: str) -> str:
     return name
 
 
-def made_by(definition: Definition, values: Sequence[Any], params: str) -> Expr:
-    """The expression of one variant. params: the settings' key where the values come from there; else it is the function's fault.
+def made_by(definition: Definition, values: Mapping[str, Any], base: str, params: str) -> Expr | None:
+    """The expression of one variant, None where it says nothing on such base bars. params: the settings' key where the values come from there; else it is the function's fault.
 
     Raises UsageError `features/definition`, `config/timeframe`, and what the nodes raise.
     """
     function, where = definition.function, params or f"feature {definition.family}"
     try:
-        made = plain_function(function, definition.lookback) if definition.lookback is not None else function(*values)
+        given = {ASKS: base, **values} if ASKS in inspect.signature(function).parameters else values
+        made = plain_function(function, definition.lookback) if definition.lookback is not None else function(**given)
         strange = [t for t in timeframes_of(made) if t not in TIMEFRAMES] if isinstance(made, Expr) else []
     except UsageError as error:
         raise UsageError(error.code, expected=error.expected, came=error.came, do=error.do, where=error.where or where) from error
@@ -275,10 +282,12 @@ def made_by(definition: Definition, values: Sequence[Any], params: str) -> Expr:
         raise UsageError(
             "config/out-of-range" if params else "features/definition",
             expected=f"values that {definition.family} can be made of" if params else "a function that returns an expression",
-            came=f"{type(error).__name__}: {shown(str(error))} for ({', '.join(map(shown, values))})",
+            came=f"{type(error).__name__}: {shown(str(error))} for ({', '.join(map(shown, values.values()))})",
             do="correct the value" if params else "use + - * / and the functions of barsmith.features",
             where=where,
         ) from error
+    if made is None and ASKS in given:
+        return None
     if not isinstance(made, Expr):
         raise definition_error(function, "a function that returns an expression", type(made).__name__)
     if isinstance(made, Several) and len(made.outputs) > 1:
@@ -295,15 +304,19 @@ def made_by(definition: Definition, values: Sequence[Any], params: str) -> Expr:
 
 
 def catalogue(
-    modules: Iterable[Path] = (), params: Mapping[str, Mapping[str, Sequence[Any]]] | None = None, timeframes: Iterable[str] = TIMEFRAMES
+    modules: Iterable[Path] = (),
+    params: Mapping[str, Mapping[str, Sequence[Any]]] | None = None,
+    timeframes: Iterable[str] = TIMEFRAMES,
+    base: str = BASE,
 ) -> dict[str, Feature]:
     """All features by name: the shipped ones and those of `modules`, with the periods of `params` instead of the defaults.
 
-    timeframes: a feature that reads another rung of the ladder than these is left out.
+    timeframes: a feature that reads another rung of the ladder than these is left out. base: the name of the base bars, on which some
+    features say nothing.
     Raises UsageError `config/unknown-name` for a family in `params` that nobody defines, `config/out-of-range` for a period that cannot be,
     `config/timeframe` for a timeframe that is no rung, `features/duplicate-name` for a name defined twice.
     """
-    params, allowed = params or {}, set(timeframes)
+    params = params or {}
     found: dict[str, Feature] = {}
     everything = [*shipped(), *(d for path in modules for d in load_module(Path(path)))]
     families = {d.family for d in everything}
@@ -317,7 +330,7 @@ def catalogue(
                 where="features.params",
             )
     for definition in everything:
-        for each in variants_of(definition, params.get(definition.family, {})):
+        for each in variants_of(definition, params.get(definition.family, {}), base):
             if each.name in found:
                 raise UsageError(
                     "features/duplicate-name",
@@ -326,9 +339,14 @@ def catalogue(
                     do="rename one of the functions",
                     where=each.group,
                 )
-            if each.timeframes <= allowed:
-                found[each.name] = each
-    return found
+            found[each.name] = each
+    return reading_only(timeframes, found)
+
+
+def reading_only(timeframes: Iterable[str], features: Mapping[str, Feature]) -> dict[str, Feature]:
+    """The features that read no other rung of the ladder than these."""
+    allowed = set(timeframes)
+    return {name: one for name, one in features.items() if one.timeframes <= allowed}
 
 
 def timeframes_of(e: Expr) -> set[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.errors import IntegrityError
 from barsmith.features.graph import Expr
-from barsmith.features.learned import learn, with_learned
+from barsmith.features.learned import taught
 from barsmith.features.plan import Plan
 from barsmith.features.registry import Feature
 
@@ -97,5 +97,4 @@ def known(features: Mapping[str, Feature], history: History) -> dict[str, Expr]:
     """The expressions, with what their nodes learn from the first part of the market."""
     given = {name: one.expr for name, one in features.items()}
     stretch = int(history.rung.start[0]), int(history.rung.end[int(len(history) * TRAIN)])
-    learned = learn(given, history.minutes, base=BASE, sessions=sessions(), slices=[stretch], seed=SEED)
-    return {name: with_learned(e, learned, BASE) for name, e in given.items()}
+    return taught(given, history.minutes, base=BASE, sessions=sessions(), slices=[stretch], seed=SEED)

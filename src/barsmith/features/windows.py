@@ -10,6 +10,8 @@ from barsmith.features.kernels import kernel, push
 
 #: A spread of values below this share of their size is rounding, not movement.
 ROUNDING = 1e-10
+#: Sessions that say what is usual, and the half-hours of a day by which they say it.
+SESSIONS, SLOTS = 5, 48
 
 
 @kernel(size=lambda n, flat: 2 * n, settling=lambda n, flat: n - 1)
@@ -75,3 +77,28 @@ def pair(state: np.ndarray, params: tuple[float, ...], y: float, x: float) -> tu
     if spread_x <= ROUNDING * abs(x) * n or spread_y <= ROUNDING * abs(y) * n:
         return 0.0, 0.0
     return sxy / spread_x / spread_x, sxy / spread_x / spread_y
+
+
+@kernel(size=lambda: 1 + 2 * SLOTS * (SESSIONS + 1), settling=lambda: 0, sessions=SESSIONS + 1)
+def usual(state: np.ndarray, params: tuple[float, ...], x: float, session: float, minute: float) -> float:
+    """Average of x in this half-hour of the last five sessions that had bars; of all half-hours where none had this one."""
+    now, width = 1 + 2 * SLOTS * SESSIONS, 2 * SLOTS  # each session has the sum and the number of bars of every slot, today's stand last
+    if state[0] != session:
+        if np.isnan(state[0]):
+            state[1:] = 0.0
+        for i in range(1, now):
+            state[i] = state[i + width]
+        state[now:] = 0.0
+        state[0] = session
+    slot = 2 * min(int((minute - 1.0) // 30.0), SLOTS - 1)
+    total, bars = 0.0, 0.0
+    for i in range(1 + slot, now, width):
+        total += state[i]
+        bars += state[i + 1]
+    if bars == 0.0:
+        for i in range(1, now, 2):
+            total += state[i]
+            bars += state[i + 1]
+    state[now + slot] += x
+    state[now + slot + 1] += 1.0
+    return total / bars

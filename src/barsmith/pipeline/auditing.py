@@ -21,13 +21,13 @@ from barsmith.features.audit.worker import Market, Patience
 from barsmith.features.events import event_features
 from barsmith.features.registry import Feature, catalogue, shipped
 from barsmith.instruments import Instrument, instrument
-from barsmith.pipeline.api import raw_file, resolve_symbol, users_file
 from barsmith.pipeline.stages.calendar import calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.events import events
 from barsmith.pipeline.stages.ingest import ingest
 from barsmith.pipeline.stages.regime import training_time
 from barsmith.pipeline.stages.sessions import sessions
+from barsmith.pipeline.workspace import users_file, raw_file, resolve_symbol
 
 Tell = Callable[[str, float | None], None]
 
@@ -36,19 +36,20 @@ def audit(
     workspace: Path | str = ".",
     *,
     symbol: str | None = None,
+    settings: Settings | None = None,
     modules: Sequence[Path | str] = (),
     tell: Tell = lambda what, share: None,
     patience: Patience | None = None,
 ) -> AuditReport:
     """Whether any feature knows more at a bar than could be known there. It needs data/raw alone.
 
-    modules: files of a user's; where there are any, their features are audited, else the shipped catalogue, scheduled events and
+    settings: where not the workspace's own. modules: files of a user's; where there are any, their features are audited, else the shipped catalogue, scheduled events and
     the files that the settings name. Cleaning, sessions and the ladder are audited in any case.
     tell: told what is being done and, of the longer steps, the share that is done.
     Raises UsageError `cli/symbol`, `bars/not-found`, `features/module`, DataError `bars/...`.
     """
     began, workspace = time.monotonic(), Path(workspace)
-    loaded = load_settings(workspace).settings
+    loaded = settings or load_settings(workspace).settings
     settings = loaded.for_symbol(resolve_symbol(workspace, symbol or loaded.symbol))
     files = [Path(each) for each in modules] or [workspace / each for each in settings.features.modules]
     for file in files:
@@ -59,7 +60,7 @@ def audit(
     findings, count = Findings(), 0
     audit_bars(history, findings, tell)
     if not modules:
-        own = own_features(workspace, settings)
+        own = own_features(workspace, settings, history.base)
         dated = [name for name, one in own.items() if one.group == "events"]
         count += audit_own({name: one.expr for name, one in own.items()}, history, training, findings, tell, dated=dated)
     for file in files:
@@ -119,12 +120,12 @@ def training_of(history: History, settings: Settings, contract: Instrument) -> T
     return Training((training_time(bars.bars, drawn.train),), settings.random_seed)
 
 
-def own_features(workspace: Path, settings: Settings) -> dict[str, Feature]:
-    """The shipped catalogue with the settings' periods, all of it, and the scheduled events."""
+def own_features(workspace: Path, settings: Settings, base: str) -> dict[str, Feature]:
+    """The shipped catalogue over these base bars with the settings' periods, all of it, and the scheduled events."""
     families = {definition.family for definition in shipped()}
     params = {family: chosen for family, chosen in settings.features.params.items() if family in families}
     scheduled = events(users_file(workspace, settings.events).value, settings.ingest)
-    return catalogue((), params, settings.timeframes) | event_features(scheduled)
+    return catalogue((), params, settings.timeframes, base) | event_features(scheduled)
 
 
 def market_of(settings: Settings, contract: Instrument, patience: Patience | None) -> Market:

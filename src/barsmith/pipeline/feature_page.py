@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from barsmith.errors import UsageError
+from barsmith.errors import DataError, UsageError
 from barsmith.features.distribution import Distribution
 from barsmith.features.formula import formula
 from barsmith.features.registry import Feature
@@ -34,8 +34,10 @@ def is_ours(path: Path) -> bool:
 def window(values: FeatureValues, first: date | None, last: date | None) -> range:
     """The rows of the trade dates from `first` to `last`; five of them where one or both are left out, the latest if both are.
 
-    Raises UsageError `cli/date` where there are none, or too many bars for a picture.
+    Raises UsageError `cli/date` where there are none, or too many bars for a picture; DataError `bars/too-few-rows`.
     """
+    if not len(values.bars):
+        raise DataError("bars/too-few-rows", expected=f"a finished bar of {values.base}", came="none", do="bring a longer file")
     dates = values.bars["trade_date"].to_numpy().astype("datetime64[D]")
     known = np.unique(dates)
     start = int(np.searchsorted(known, np.datetime64(first))) if first else 0
@@ -45,12 +47,21 @@ def window(values: FeatureValues, first: date | None, last: date | None) -> rang
     elif not first:
         start = max(stop - DAYS, 0)
     if start >= stop:
-        asked = f"{first or known[0]} to {last or known[-1]}"
-        raise UsageError("cli/date", expected=f"trade dates from {known[0]} to {known[-1]}", came=asked, do="correct --from and --to")
+        raise no_bars(known, first, last)
     rows = range(*np.searchsorted(dates, [known[start], known[stop - 1] + 1]).tolist())
     if len(rows) > MOST:
         raise UsageError("cli/date", expected=f"at most {MOST:,} bars", came=f"{len(rows):,}", do="bring --from and --to closer together")
     return rows
+
+
+def no_bars(known: np.ndarray, first: date | None, last: date | None) -> UsageError:
+    """Why no trade date of the file lies from `first` to `last`. known: (d,) those that it has, ascending."""
+    if first and last and first > last:
+        return UsageError("cli/date", expected="--from on or before --to", came=f"--from {first} --to {last}", do="swap them")
+    asked = " ".join(f"{option} {day}" for option, day in (("--from", first), ("--to", last)) if day)
+    near = np.unique(np.clip(np.searchsorted(known, np.datetime64(first or last)) + np.array([-1, 0]), 0, len(known) - 1))
+    holds = f"the file holds {len(known):,} trade dates from {known[0]} to {known[-1]}; nearest: {' and '.join(map(str, known[near]))}"
+    return UsageError("cli/date", expected="trade dates that the file holds", came=f"{asked}: no session", do=holds)
 
 
 def feature_page(one: Feature, values: FeatureValues, rows: range) -> str:
@@ -80,7 +91,8 @@ def figure(one: Feature, values: FeatureValues, rows: range) -> Any:
     drawn = go.Figure([price(bars, moments, values.symbol), *lines(one, column, values.settled[rows.start : rows.stop], moments)])
     for at, text in edges(bars):
         drawn.add_shape(type="line", x0=at - 0.5, x1=at - 0.5, y0=0, y1=1, yref="paper", line={"color": SOFT, "width": 1, "dash": "dot"})
-        drawn.add_annotation(x=at, y=1, yref="paper", text=text, showarrow=False, xanchor="left", yanchor="bottom", font={"size": 11})
+        x, side = (at, "left") if len(bars) - at >= len(bars) / 10 else (len(bars) - 0.5, "right")  # a phone would cut it
+        drawn.add_annotation(x=x, y=1, yref="paper", text=text, showarrow=False, xanchor=side, yanchor="bottom", font={"size": 11})
     axis = {"type": "category", "range": [-0.5, len(bars) - 0.5], "nticks": 5, "tickangle": 0, "showgrid": False, "anchor": "y2"}
     drawn.update_layout(
         xaxis={**axis, "rangeslider": {"visible": False}},
@@ -127,10 +139,10 @@ def price(bars: pl.DataFrame, moments: list[str], symbol: str) -> Any:
 
 
 def edges(bars: pl.DataFrame) -> list[tuple[int, str]]:
-    """Where sessions begin, with the trade date where there is room for it, and where a new contract begins."""
+    """Where sessions begin, the last one and some before it with their trade dates, and where a new contract begins."""
     number, contract = bars["session_id"].to_numpy(), bars["contract"].to_numpy()
     first = np.flatnonzero(np.diff(number, prepend=number[0] - 1)).tolist()
     every = -(-len(first) // DATED)
-    dated = {at for at in first[::every] if len(bars) - at >= len(bars) / 10}
+    dated = set(first[::-every])
     sessions = [(at, f"{bars['trade_date'][at]:%d %b}" if at in dated else "") for at in first]
     return sessions + [(at, "roll") for at in np.flatnonzero(np.diff(contract, prepend=contract[0])).tolist()]

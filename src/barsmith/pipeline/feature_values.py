@@ -15,11 +15,10 @@ from barsmith.bars.sessions import load_sessions
 from barsmith.config import Settings
 from barsmith.errors import DataError, UsageError
 from barsmith.features.graph import Expr
-from barsmith.features.learned import LearnedParams, is_learned, learn, with_learned
+from barsmith.features.learned import LearnedParams, is_learned, taught, with_learned
 from barsmith.features.plan import Plan
 from barsmith.features.registry import Feature
 from barsmith.instruments import Instrument, instrument
-from barsmith.pipeline.api import raw_file, symbols_of
 from barsmith.pipeline.run_data import RunData, load_run_data
 from barsmith.pipeline.stages.calendar import Calendar, calendar
 from barsmith.pipeline.stages.clean import CleanMinutes, clean
@@ -28,6 +27,7 @@ from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.regime import RegimeColumns, training_time
 from barsmith.pipeline.stages.sessions import SessionBars, sessions
 from barsmith.pipeline.store import Store
+from barsmith.pipeline.workspace import raw_file, symbols_of
 
 Tell = Callable[[str], None]
 
@@ -81,8 +81,8 @@ def feature_values(workspace: Path, settings: Settings, symbol: str, one: Featur
     return found
 
 
-#: Settings that decide what base bars there are: a run with others is not what was asked for.
-OF_BARS = ("base_timeframe", "clock", "sessions", "ingest", "rolls", "instruments")
+#: Settings that decide what base bars there are and what is learned from which of them: a run with others is not what was asked for.
+DECIDING = ("base_timeframe", "clock", "sessions", "ingest", "rolls", "instruments", "splits", "random_seed")
 
 
 def of_run(workspace: Path, settings: Settings, symbol: str, one: Feature) -> FeatureValues | None:
@@ -96,7 +96,7 @@ def of_run(workspace: Path, settings: Settings, symbol: str, one: Feature) -> Fe
         except DataError:  # no run that finished
             return None
         base = base_name(data.settings, instrument(symbol, data.settings))
-        if any(getattr(data.settings, name) != getattr(settings, name) for name in OF_BARS) or not is_same(data, one, base):
+        if any(getattr(data.settings, name) != getattr(settings, name) for name in DECIDING) or not is_same(data, one, base):
             return None
         path = store.path("mtf", "features", "", "parquet")
         frame, _ = read_parquet(workspace / path, data.entries["mtf"].files[path], symbol=symbol, columns=[one.name])
@@ -151,12 +151,11 @@ def train_rows(made: SessionBars, settings: Settings, *, is_needed: bool) -> ran
 def learned_on(
     one: Feature, cleaned: CleanMinutes, made: SessionBars, train: range, base: str, contract: Instrument, settings: Settings
 ) -> Expr:
-    known = learn(
+    return taught(
         {one.name: one.expr},
         cleaned.minutes,
         base=base,
         sessions=load_sessions(contract.calendar, settings.sessions.hours),
         slices=[training_time(made.bars, train)],
         seed=settings.random_seed,
-    )
-    return with_learned(one.expr, known, base)
+    )[one.name]

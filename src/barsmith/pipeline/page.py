@@ -9,12 +9,13 @@ from typing import Any
 
 STYLE = """
 :root { color-scheme: light; --ink: #1c2733; --soft: #5b6b7b; --line: #dde3ea; --good: #1a7f4b; --bad: #b3261e; }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 60rem; margin: 0 auto; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; margin: 1rem 0 .2rem; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; border-bottom: 1px solid var(--line); }
 p { margin: .4rem 0; } .lead { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } td.text { white-space: normal; text-align: left; min-width: 16rem; overflow-wrap: break-word; } th { color: var(--soft); font-weight: 600; }
+.plot { overflow: hidden; }
 @media print { .plot { break-inside: avoid; } }
 """
 #: One colour for each class, everywhere.

@@ -89,7 +89,7 @@ class Bundle:
         feature_code = [own_file(entry, workspace, given) for entry in record.feature_code]
         for entry in record.model_code:
             load_file(own_file(entry, workspace, given))
-        defined = with_events(catalogue(feature_code, settings.features.params, settings.timeframes), Events(record.events))
+        defined = with_events(catalogue(feature_code, settings.features.params, settings.timeframes, base), Events(record.events))
         known = chosen(record, defined)
         learned = {key: LearnedParams.from_dict(entry.model_dump()) for key, entry in record.learned.items()}
         features = list(learned_features({each.name: each for each in known}, learned, base).values())

@@ -12,7 +12,7 @@ import numpy as np
 from barsmith.bars.minutes import Minutes
 from barsmith.errors import UsageError
 from barsmith.features.graph import Expr
-from barsmith.features.learned import learn, with_learned
+from barsmith.features.learned import taught
 from barsmith.features.live import Live
 from barsmith.features.plan import Plan
 from barsmith.features.registry import catalogue
@@ -59,8 +59,8 @@ class Trial:
     @classmethod
     def of(cls, file: Path | str, *, base: str = "5m") -> Trial:
         """The features of a user's file. Raises UsageError where the file is none."""
-        shipped = catalogue()
-        return cls({name: each.expr for name, each in catalogue([Path(file)]).items() if name not in shipped}, base=base)
+        shipped = catalogue(base=base)
+        return cls({name: each.expr for name, each in catalogue([Path(file)], base=base).items() if name not in shipped}, base=base)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,8 +74,7 @@ class Trial:
         """The features ready to be read, with what they learn learned anew."""
         lesson = market("lesson")
         slices = [(int(lesson.time[0]), int(lesson.time[-1]) + 1)]
-        known = learn(self.features, lesson, base=self.base, sessions=SESSIONS, slices=slices, seed=7)
-        features = {name: with_learned(e, known, self.base) for name, e in self.features.items()}
+        features = taught(self.features, lesson, base=self.base, sessions=SESSIONS, slices=slices, seed=7)
         return Plan(features, base=self.base, sessions=SESSIONS)
 
     def on(self, name: str) -> Told:

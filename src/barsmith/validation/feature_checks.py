@@ -68,7 +68,8 @@ def kept_columns(X_train: np.ndarray, features: Sequence[str], kept: Sequence[st
     """Constant and repeated columns; and leak 15: the kept ones are not those that train alone chooses."""
     choice = uncorrelated(X_train, features, maximum)
     if choice.constant:
-        what = f"{named(choice.constant)} never change in train: dropped"
+        verb = "never changes" if len(choice.constant) == 1 else "never change"
+        what = f"{named(choice.constant)} {verb} in train: dropped"
         yield Finding("features/constant", what, columns=choice.constant, severity="warning")
     if choice.correlated:
         pairs = [f"{name} repeats {earlier}" for name, earlier in choice.correlated.items()]

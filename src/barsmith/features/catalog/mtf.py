@@ -6,6 +6,7 @@ A value is that of the timeframe's last finished bar.
 
 from __future__ import annotations
 
+from barsmith.config import TIMEFRAMES
 from barsmith.features.graph import Expr, close, high, lag, log, low, on, sign, sqrt, volume
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import mean
@@ -13,9 +14,8 @@ from barsmith.features.registry import feature
 from barsmith.features.scale import location, log_change, mean_range, position, ratio
 from barsmith.features.windows import moments, window_ratio
 
-TIMEFRAMES = ("1m", "15m", "30m", "1h", "4h", "1d")
-#: Every rung of the ladder: those between the ones above have the few indicators that say most.
-ALL_TIMEFRAMES = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h", "4h", "1d")
+#: Rungs with every indicator; those between them have the few that say most.
+RUNGS = ("1m", "15m", "30m", "1h", "4h", "1d")
 TREND = 10
 
 
@@ -34,13 +34,13 @@ def volatility() -> Expr:
     return sqrt(mean(log_change * log_change, n=10))
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=RUNGS)
 def return_on(timeframe: str) -> Expr:
     """Change of the close over the last bar of another timeframe. Unit: its average range of ten bars. Source: common definition."""
     return on(timeframe, (close - lag(close, 1)) / mean_range(10))
 
 
-@feature(timeframe=ALL_TIMEFRAMES)
+@feature(timeframe=tuple(TIMEFRAMES))
 def rsi_on(timeframe: str) -> Expr:
     """Share of the last 14 moves of another timeframe that was upward; one half where nothing moved.
 
@@ -49,7 +49,7 @@ def rsi_on(timeframe: str) -> Expr:
     return on(timeframe, strength())
 
 
-@feature(timeframe=ALL_TIMEFRAMES)
+@feature(timeframe=tuple(TIMEFRAMES))
 def bollinger_position_on(timeframe: str) -> Expr:
     """Where the close lies between the Bollinger bands of 20 bars of another timeframe.
 
@@ -58,7 +58,7 @@ def bollinger_position_on(timeframe: str) -> Expr:
     return on(timeframe, 0.5 + moments(close, n=20).zscore / 4)
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=RUNGS)
 def stochastic_on(timeframe: str) -> Expr:
     """Where the close lies in the range of 14 bars of another timeframe; one half in a flat one.
 
@@ -67,13 +67,13 @@ def stochastic_on(timeframe: str) -> Expr:
     return on(timeframe, position(close, ta.MIN(low, timeperiod=14), ta.MAX(high, timeperiod=14)))
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=RUNGS)
 def realized_volatility_on(timeframe: str) -> Expr:
     """Root of the mean squared log return of ten bars of another timeframe. Unit: log return. Source: Andersen and Bollerslev (1998)."""
     return on(timeframe, volatility())
 
 
-@feature(timeframe=TIMEFRAMES)
+@feature(timeframe=RUNGS)
 def log_volume_on(timeframe: str) -> Expr:
     """Logarithm of the volume over its average of ten bars of another timeframe, one lot added to both.
 
@@ -91,40 +91,48 @@ def accumulation_on(timeframe: str) -> Expr:
     return on(timeframe, window_ratio(location * volume, volume, n=10, flat=0.0))
 
 
-@feature(timeframe=ALL_TIMEFRAMES)
+@feature(timeframe=tuple(TIMEFRAMES))
 def trend_alignment(timeframe: str) -> Expr:
     """Sign of the slope of another timeframe's simple average of ten bars. Unit: -1, 0 or 1. Source: common definition."""
     return on(timeframe, direction())
 
 
 @feature
-def trend_alignment_all() -> Expr:
-    """Average sign of the slopes on the base, 15m, 30m, 1h, 4h and 1d: 1 where all of them rise.
+def trend_alignment_all(base_timeframe: str) -> Expr:
+    """Average sign of the slopes on the base, 15m, 30m, 1h, 4h and 1d, each once: 1 where all of them rise.
 
     Unit: -1..1. Source: Elder (1993), triple screen.
     """
+    others = [timeframe for timeframe in RUNGS[1:] if timeframe != base_timeframe]
     total = direction()
-    for timeframe in TIMEFRAMES[1:]:
+    for timeframe in others:
         total = total + on(timeframe, direction())
-    return total / len(TIMEFRAMES)
+    return total / (1 + len(others))
+
+
+def strength_beside(timeframe: str, base_timeframe: str) -> Expr | None:
+    """The base's relative strength minus that of a longer timeframe; a base as long or longer has none."""
+    if TIMEFRAMES.get(base_timeframe, 0) >= TIMEFRAMES[timeframe]:
+        return None
+    return strength() - on(timeframe, strength())
 
 
 @feature
-def rsi_15m_divergence() -> Expr:
+def rsi_15m_divergence(base_timeframe: str) -> Expr | None:
     """Relative strength of the base minus that of 15m. Unit: -1..1. Source: Wilder (1978), with Cutler's plain averages."""
-    return strength() - on("15m", strength())
+    return strength_beside("15m", base_timeframe)
 
 
 @feature
-def rsi_1h_divergence() -> Expr:
+def rsi_1h_divergence(base_timeframe: str) -> Expr | None:
     """Relative strength of the base minus that of 1h. Unit: -1..1. Source: Wilder (1978), with Cutler's plain averages."""
-    return strength() - on("1h", strength())
+    return strength_beside("1h", base_timeframe)
 
 
 @feature
-def rsi_4h_divergence() -> Expr:
+def rsi_4h_divergence(base_timeframe: str) -> Expr | None:
     """Relative strength of the base minus that of 4h. Unit: -1..1. Source: Wilder (1978), with Cutler's plain averages."""
-    return strength() - on("4h", strength())
+    return strength_beside("4h", base_timeframe)
 
 
 @feature

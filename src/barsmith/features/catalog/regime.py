@@ -16,39 +16,12 @@ from barsmith.features.kernels import Kernel, kernel, mean
 from barsmith.features.learned import Learned, learner
 from barsmith.features.registry import feature
 from barsmith.features.scale import LEAST_RANGE, log_close
-from barsmith.features.windows import window_ratio
+from barsmith.features.windows import usual, window_ratio
 
-#: Sessions whose ranges say what is usual, and the half-hours of a day by which they say it.
-SESSIONS, SLOTS = 5, 48
 #: Bars of which a regime is judged: an hour of 5m bars.
 HOUR = 12
 #: Share of the way that was progress: of a trend, and of the short move that turns one. ADX of a trend.
 TREND, TURN, STRONG = 0.25, 0.5, 0.2
-
-
-@kernel(size=lambda: 1 + 2 * SLOTS * (SESSIONS + 1), settling=lambda: 0, sessions=SESSIONS + 1)
-def usual(state: np.ndarray, params: tuple[float, ...], x: float, session: float, minute: float) -> float:
-    """Average of x in this half-hour of the last five sessions that had bars; of all half-hours where none had this one."""
-    now, width = 1 + 2 * SLOTS * SESSIONS, 2 * SLOTS  # each session has the sum and the number of bars of every slot, today's stand last
-    if state[0] != session:
-        if np.isnan(state[0]):
-            state[1:] = 0.0
-        for i in range(1, now):
-            state[i] = state[i + width]
-        state[now:] = 0.0
-        state[0] = session
-    slot = 2 * min(int((minute - 1.0) // 30.0), SLOTS - 1)
-    total, bars = 0.0, 0.0
-    for i in range(1 + slot, now, width):
-        total += state[i]
-        bars += state[i + 1]
-    if bars == 0.0:
-        for i in range(1, now, 2):
-            total += state[i]
-            bars += state[i + 1]
-    state[now + slot] += x
-    state[now + slot + 1] += 1.0
-    return total / bars
 
 
 @kernel(size=lambda low, high: 0, settling=lambda low, high: 0)

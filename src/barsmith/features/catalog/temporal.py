@@ -10,16 +10,13 @@ import math
 import numpy as np
 
 from barsmith.features.graph import Expr, close, cos, end_, high, low, minute, open_, session, session_length, sin, volume, weekday
-from barsmith.features.kernels import Kernel, kernel, push
+from barsmith.features.kernels import Kernel, kernel
 from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, position, ratio
+from barsmith.features.windows import usual
 
 day_angle = minute * (2 * math.pi / 1440)
 week_angle = (weekday + minute / 1440) * (2 * math.pi / 7)
-#: Minutes since the session's open at which a bar can end, 0 among them.
-SLOTS = 1441
-#: Sessions whose bars say what is usual at a time of the day.
-USUAL = 5
 
 
 @kernel(
@@ -76,39 +73,12 @@ def circles(state: np.ndarray, params: tuple[float, ...], end: float, minute: fl
     return (minute % 60.0) * (2.0 * math.pi / 60.0), (of_year - first) * (2.0 * math.pi / length)
 
 
-@kernel(
-    size=lambda: 3 * SLOTS * USUAL,
-    settling=lambda: 0,
-    sessions=USUAL + 1,
-    outputs=("volume", "height"),
-)
-def usual_at_this_time(
-    state: np.ndarray, params: tuple[float, ...], volume: float, height: float, minute: float, session: float
-) -> tuple[float, float]:
-    """Average volume and height of the bars that ended at this minute of the last sessions; the bar's own where there was none.
-
-    Each minute keeps its last few bars with their sessions' numbers, and what is older than so many sessions does not count.
-    """
-    first = 3 * USUAL * min(int(minute), SLOTS - 1)
-    slot = state[first : first + 3 * USUAL]
-    sessions, volumes, heights = slot[:USUAL], slot[USUAL : 2 * USUAL], slot[2 * USUAL :]
-    count, volume_sum, height_sum = 0, 0.0, 0.0
-    for i in range(USUAL):
-        if session - sessions[i] <= USUAL:
-            count += 1
-            volume_sum += volumes[i]
-            height_sum += heights[i]
-    push(sessions, session)
-    push(volumes, volume)
-    push(heights, height)
-    return (volume_sum / count, height_sum / count) if count > 0 else (volume, height)
-
-
 prices = session_prices(open_, high, low, close, session)
 
 
 angles = circles(end_, minute, session_length)
-usual = usual_at_this_time(volume, high - low, minute, session)
+height = high - low
+usual_volume, usual_height = (usual(x, session, minute) for x in (volume, height))
 
 
 def opening(length: int) -> Kernel:
@@ -183,20 +153,20 @@ def session_minutes_to_close() -> Expr:
 
 @feature
 def session_volume_surprise() -> Expr:
-    """Volume of the bar against that at the same time of the last five sessions: difference over sum; 0 where there was none.
+    """Volume of the bar against the average in its half-hour of the last five sessions: difference over sum; 0 where both are 0.
 
     Unit: -1..1. Source: Admati and Pfleiderer (1988), volume has a shape of the day.
     """
-    return ratio(volume - usual.volume, volume + usual.volume)
+    return ratio(volume - usual_volume, volume + usual_volume)
 
 
 @feature
 def session_range_surprise() -> Expr:
-    """Range of the bar against that at the same time of the last five sessions: difference over sum; 0 where there was none.
+    """Range of the bar against the average in its half-hour of the last five sessions: difference over sum; 0 where both are 0.
 
     Unit: -1..1. Source: Andersen and Bollerslev (1997), volatility has a shape of the day.
     """
-    return ratio((high - low) - usual.height, (high - low) + usual.height)
+    return ratio(height - usual_height, height + usual_height)
 
 
 @feature

@@ -47,19 +47,19 @@ def features(
     feature_files: tuple[Path, ...],
 ) -> FeatureColumns:
     """Every feature that reads the base timeframe alone and learns nothing."""
-    chosen = of_stage("features", chosen_features(settings, feature_files, timeframes, events))
+    chosen = of_stage("features", chosen_features(settings, feature_files, timeframes, base, events))
     plan = plan_of(chosen, instrument, hours, base)
     return columns_of(plan, plan.read(clean.minutes), chosen)
 
 
 def chosen_features(
-    settings: FeatureSettings, files: Sequence[Path], timeframes: Sequence[str], events: Events = NONE
+    settings: FeatureSettings, files: Sequence[Path], timeframes: Sequence[str], base: str, events: Events = NONE
 ) -> dict[str, Feature]:
     """The set that the settings choose among the catalogue, the user's files and the scheduled events, without what they drop.
 
     Raises what `catalogue`, `with_events` and `chosen_from` raise.
     """
-    return chosen_from(with_events(catalogue(files, settings.params, timeframes), events), settings)
+    return chosen_from(with_events(catalogue(files, settings.params, timeframes, base), events), settings)
 
 
 def of_stage(stage: str, chosen: Mapping[str, Feature]) -> dict[str, Feature]:

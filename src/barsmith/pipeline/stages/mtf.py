@@ -60,7 +60,7 @@ def mtf(
     table = load_sessions(instrument.calendar, hours.hours)
     others = [timeframe for timeframe in timeframes if timeframe not in ("1m", base)]
     rungs = {timeframe: bar_table(rung, table) for timeframe, rung in ladder(clean.minutes, table, others, adjusted=False).items()}
-    chosen = of_stage("mtf", chosen_features(settings, feature_files, timeframes, events))
+    chosen = of_stage("mtf", chosen_features(settings, feature_files, timeframes, base, events))
     plan = plan_of(chosen, instrument, hours, base)
     parts = [features, regime, columns_of(plan, plan.read(clean.minutes), chosen)]
     values = pl.concat([features.values.select("datetime"), *(part.values.drop("datetime") for part in parts)], how="horizontal")

@@ -44,7 +44,7 @@ def regime(
     feature_files: tuple[Path, ...],
 ) -> RegimeColumns:
     """Hidden Markov, volatility and trend regimes, fitted on train and filtered forward over every bar."""
-    chosen = of_stage("regime", chosen_features(settings, feature_files, timeframes, events))
+    chosen = of_stage("regime", chosen_features(settings, feature_files, timeframes, base, events))
     learned = learn(
         {name: one.expr for name, one in chosen.items()},
         clean.minutes,
