@@ -36,11 +36,6 @@ def refusal(call: Callable[[], object]) -> BarsmithError:
 
 
 @pytest.fixture
-def bundle(market: SmallMarket) -> Bundle:
-    return Bundle.load(market.bundle)
-
-
-@pytest.fixture
 def _no_hang() -> Iterator[None]:
     """What waits for a pipe is interrupted, and fails."""
     handler = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waited"))

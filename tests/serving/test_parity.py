@@ -21,11 +21,6 @@ PLANTED = 10  # the base bar, counted from the beginning of the file, at which s
 
 
 @pytest.fixture(scope="module")
-def bundle(market: SmallMarket) -> Bundle:
-    return Bundle.load(market.bundle)
-
-
-@pytest.fixture(scope="module")
 def bars(market: SmallMarket) -> pl.DataFrame:
     return later_bars()[len(pl.read_parquet(market.raw)) :][:300]
 

@@ -75,7 +75,8 @@ def what_it_is(one: Feature, base: str, picture: Picture) -> dict[str, Any]:
     """All that its definition says."""
     from barsmith.features.formula import formula
     from barsmith.features.learned import is_learned
-    from barsmith.features.settled import BASE, STARTS, settled
+    from barsmith.features.registry import BASE
+    from barsmith.features.settled import STARTS, settled
 
     measured = settled(one) if base == BASE else None
     return one.entry(base) | {

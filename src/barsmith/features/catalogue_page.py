@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from barsmith.features.formula import formula
 from barsmith.features.learned import is_learned
-from barsmith.features.registry import Feature
-from barsmith.features.settled import BASE, DAYS, STARTS, SYMBOL, Settled
+from barsmith.features.registry import BASE, Feature
+from barsmith.features.settled import DAYS, STARTS, SYMBOL, Settled
 
 COLUMNS = ("name", "what it is", "unit", "source", "warm-up", "settles")
 #: Letters of a formula that stand in the page.

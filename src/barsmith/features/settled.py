@@ -17,14 +17,14 @@ from barsmith.errors import IntegrityError
 from barsmith.features.graph import Expr
 from barsmith.features.learned import taught
 from barsmith.features.plan import Plan
-from barsmith.features.registry import Feature
+from barsmith.features.registry import BASE, Feature
 
 if TYPE_CHECKING:
     from barsmith.features.audit.history import History
 
 #: The simulated market on which it is measured, and the share of it that is learned from.
 SYMBOL, CALENDAR, HOURS, FIRST_DAY, DAYS, SEED, TRAIN = "MES", "equity_index", "ETH", date(2025, 9, 1), 60, 4, 0.7
-BASE, STARTS = "5m", 8
+STARTS = 8
 
 
 class Settled(NamedTuple):
