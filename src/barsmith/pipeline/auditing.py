@@ -27,7 +27,7 @@ from barsmith.pipeline.stages.events import events
 from barsmith.pipeline.stages.ingest import ingest
 from barsmith.pipeline.stages.regime import training_time
 from barsmith.pipeline.stages.sessions import sessions
-from barsmith.pipeline.workspace import users_file, raw_file, resolve_symbol
+from barsmith.pipeline.workspace import raw_file, resolve_symbol, users_file
 
 Tell = Callable[[str, float | None], None]
 
