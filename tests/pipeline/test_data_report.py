@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from barsmith.pipeline.data_report import counted, label_shares, shares_by_hour
+from barsmith.pipeline.data_report import counted, label_shares, roll_row, shares_by_hour
 
 
 def facts(test_labels: list[int]) -> SimpleNamespace:
@@ -21,3 +21,15 @@ def test_no_label_of_the_closed_test_split_is_counted_or_drawn():
     assert counted(one, "5") == counted(other, "5") == {"short": 1, "neutral": 1, "long": 1, "unlabelled": 1}
     assert label_shares(one).to_json() == label_shares(other).to_json()
     assert shares_by_hour(one).to_json() == shares_by_hour(other).to_json()
+
+
+def test_a_roll_is_told_with_its_gap_in_price_and_what_was_done():
+    roll = {"time": 29401860, "ratio": 1.5, "from": "MGCZ5", "to": "MGCG6", "last_close": 100.0, "first_open": 151.0, "known": True}
+    both = {"time": 29401860, "common_minute": 29401799, "old_close": 100.5, "new_close": 138.5}
+    known = roll_row(roll, [both])
+    assert (known["time"], known["old price"], known["new price"], known["price gap"]) == ("2025-11-25 23:00 UTC", 100.5, 138.5, 38.0)
+    assert known["ratio known"] == "yes: both closes of 2025-11-25 21:59 UTC, the last minute that both have"
+    assert "no label reaches across" in known["done"]
+    guessed = roll_row({**roll, "known": False}, [{**both, "common_minute": None}])
+    assert guessed["price gap"] == 51.0
+    assert guessed["ratio known"].startswith("no: first open over last close")
