@@ -23,7 +23,7 @@ from barsmith.bars.history_checks import check_history
 from barsmith.bars.minutes import FIELDS, as_datetime, minute_of, moment
 from barsmith.bars.number_columns import decimal_sign, fixed_point_prices, numbers
 from barsmith.bars.quality import Quality, bar_names
-from barsmith.bars.raw_file import content_format, read_file
+from barsmith.bars.raw_file import RawFile, content_format, read_file
 from barsmith.bars.row_checks import ROW_CHECKS, Bounds, Rows, bad_rows, put_aside, refusal, widen
 from barsmith.bars.timestamps import read_stamps
 from barsmith.errors import DataError, UsageError
@@ -49,22 +49,22 @@ class RawBars:
 
 
 @dataclass(frozen=True)
-class _Rules:
+class Rules:
     """How a source is to be read; the keywords of `read_raw`."""
 
     symbol: str
-    timezone: str | None
-    timestamps: str
-    epoch_unit: str | None
-    fixed_point: int | None
-    on_bad_rows: str
-    repair: bool
-    price_limits: tuple[float, float]
-    tick_size: float | None
-    sessions: Sessions | None
-    roll_sessions: Sessions | None
-    now: datetime | None
-    history: bool
+    timezone: str | None = None
+    timestamps: str = "open"
+    epoch_unit: str | None = None
+    fixed_point: int | None = None
+    on_bad_rows: str = "refuse"
+    repair: bool = False
+    price_limits: tuple[float, float] = PRICE_LIMITS
+    tick_size: float | None = None
+    sessions: Sessions | None = None
+    roll_sessions: Sessions | None = None
+    now: datetime | None = None
+    history: bool = True
     minute: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ def read_raw(
     there are two or more and their prices move; False for bars to predict on.
     Raises DataError `bars/...`; UsageError `bars/not-found`, `bars/not-a-file`, `config/...`; StorageError `storage/read`.
     """
-    rules = _Rules(
+    rules = Rules(
         symbol,
         timezone,
         timestamps,
@@ -134,10 +134,15 @@ def read_raw(
         history,
     )
     file = read_file(path, root=root, allow_outside=allow_outside)
+    return checked(*read_columns(file), rules)
+
+
+def read_columns(file: RawFile) -> tuple[pl.DataFrame, Quality]:
+    """The columns that are bars, under barsmith's names and otherwise as they came, and the record that begins with them."""
     kind = content_format(file)
     quality = Quality(source=file.name, format=kind, size_bytes=len(file.data), sha256=file.sha256())
     reader = _from_parquet if kind == "parquet" else _from_csv
-    return _checked(reader(file.data, quality), quality, rules)
+    return reader(file.data, quality), quality
 
 
 def validate_frame(
@@ -158,7 +163,7 @@ def validate_frame(
     history: bool = False,
 ) -> RawBars:
     """A frame of bars that a user hands over, under the rules of `read_raw`. An unchanged result of `read_bars` comes back as it is."""
-    rules = _Rules(
+    rules = Rules(
         symbol,
         timezone,
         timestamps,
@@ -185,7 +190,7 @@ def validate_frame(
         raise DataError("bars/no-rows", expected="bars", came="a frame without rows", do="hand over some", where="frame")
     quality = Quality()
     _note_columns(columns, quality)
-    return _checked(_named(frame, columns), quality, rules)
+    return checked(_named(frame, columns), quality, rules)
 
 
 def _from_parquet(data: bytes, quality: Quality) -> pl.DataFrame:
@@ -220,7 +225,7 @@ def _note_columns(columns: Columns, quality: Quality) -> None:
         quality.warn("bars/extra-column", len(quality.ignored), [repr(name) for name in quality.ignored], "not read")
 
 
-def _checked(frame: pl.DataFrame, quality: Quality, rules: _Rules) -> RawBars:
+def checked(frame: pl.DataFrame, quality: Quality, rules: Rules) -> RawBars:
     """The steps from columns as they came to bars: whose, when, numbers, good, finished, in order, once, a history."""
     where = quality.source
     quality.rows_read = frame.height
@@ -255,7 +260,7 @@ def _checked(frame: pl.DataFrame, quality: Quality, rules: _Rules) -> RawBars:
     return RawBars(out, quality, _rejects(rows, found))
 
 
-def _front(kept: np.ndarray, rows: Rows, names: pl.Series, quality: Quality, rules: _Rules) -> tuple[np.ndarray, Rows]:
+def _front(kept: np.ndarray, rows: Rows, names: pl.Series, quality: Quality, rules: Rules) -> tuple[np.ndarray, Rows]:
     """Of contracts side by side the bars of the one in front, with the ratio at each roll."""
     front = front_series(kept, rows, names, rules.roll_sessions or _shipped_sessions(rules.symbol, quality.source), quality.source)
     _note_duplicates(front.duplicates, rows, quality)
@@ -281,7 +286,7 @@ def _shipped_sessions(symbol: str, where: str) -> Sessions:
     return load_sessions(SHIPPED[symbol].calendar)
 
 
-def _rows(frame: pl.DataFrame, quality: Quality, rules: _Rules) -> Rows:
+def _rows(frame: pl.DataFrame, quality: Quality, rules: Rules) -> Rows:
     stamps = read_stamps(frame, timezone=rules.timezone, epoch_unit=rules.epoch_unit, where=quality.source)
     quality.timezone, quality.timestamps = stamps.zone, rules.timestamps
     decimal = quality.decimal or decimal_sign(frame, FIELDS, quality.source)
