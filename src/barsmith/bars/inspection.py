@@ -231,6 +231,10 @@ class _Inspector:
         share = f"{tick.of - tick.off:,} of {tick.of:,} prices are multiples of it"
         if tick.size is None:
             self.says("tick", found, LIKELY, "prices lie on no grid: they may have been adjusted or averaged, or are too few")
+            if contract is not None:
+                self.asks(
+                    "symbol", f"Are these bars of {contract.symbol}, unadjusted? Their prices lie on no multiples of {contract.tick:g}."
+                )
         elif contract is None:
             self.says("tick", found, SURE if tick.of > 1000 else LIKELY, share)
         else:

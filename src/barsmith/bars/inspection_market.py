@@ -16,11 +16,12 @@ from barsmith.bars.contracts import EXCHANGE_NAME
 from barsmith.bars.quality import Quality
 from barsmith.instruments import Instrument
 
-FINEST = 9
-"""Decimals of the finest step that is looked for."""
+FINEST, DECIMALS = 9, 7
+"""Prices are compared to the ninth decimal; a step has seven at most."""
+LARGEST = 9e9
 ON_GRID = 0.99
-USUAL = 0.01
-"""A difference between neighbouring prices counts from this share of all."""
+USUAL = 12
+"""So many of the commonest differences between neighbouring prices, and what divides them, come into question as the step."""
 ROOT = re.compile(r"[@/]?([A-Z0-9]{1,12}?)(?:=F|\d?!|[.][CNV][.]\d+|#)?")
 COMPACT = re.compile(r"\d{8} \d{6}")
 WORDS = re.compile(r"[A-Za-z0-9]+!?(?: \d\d-\d\d)?")
@@ -40,18 +41,17 @@ class Tick:
 def tick_of(prices: Sequence[np.ndarray]) -> Tick:
     """The step of these prices, of which a few may be wrong. Prices that were adjusted or averaged have none."""
     values, counts = np.unique(np.concatenate(prices), return_counts=True)
-    good = np.isfinite(values)
+    good = np.isfinite(values) & (np.abs(values) < LARGEST)
     values, counts = np.rint(values[good] * 10**FINEST).astype(np.int64), counts[good]
-    if len(values) < 3:
-        return Tick(None, 0, int(counts.sum()))
+    total = int(counts.sum())
     steps, times = np.unique(np.diff(values), return_counts=True)
-    usual = steps[(times >= USUAL * times.sum()) & (steps > 0)]
-    if not len(usual):
-        return Tick(None, 0, int(counts.sum()))
-    step = int(np.gcd.reduce(usual))
-    off = int(counts[values % step != 0].sum())
-    has_step = off <= (1 - ON_GRID) * counts.sum() and step >= 10 ** (FINEST - 7)
-    return Tick(step / 10**FINEST if has_step else None, off if has_step else 0, int(counts.sum()))
+    usual = steps[np.argsort(-times, kind="stable")[:USUAL]]
+    pairs = {int(np.gcd(a, b)) for a in usual for b in usual} | {int(np.gcd.reduce(usual))} if len(usual) else set()
+    for step in sorted((step for step in pairs if step >= 10 ** (FINEST - DECIMALS)), reverse=True):
+        off = int(counts[values % step != 0].sum())
+        if off <= (1 - ON_GRID) * total:
+            return Tick(step / 10**FINEST, off, total)
+    return Tick(None, 0, total)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def names_in(frame: pl.DataFrame) -> Names:
         if column not in frame.columns or contracts or spreads:
             continue
         told = frame[column].cast(pl.String, strict=False).drop_nulls().value_counts()
-        for name, count in zip(told[column].to_list(), told["count"].to_list(), strict=True):
+        for name, count in told.sort("count", column, descending=[True, False]).iter_rows():
             text = name.strip().upper()
             legs = [leg for leg in map(EXCHANGE_NAME.fullmatch, text.split("-")) if leg]
             outright = EXCHANGE_NAME.fullmatch(text)
