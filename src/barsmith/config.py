@@ -165,6 +165,7 @@ class IngestSettings(Section):
     timezone: str | None = None  # of naive stamps, as America/Chicago
     timestamps: Literal["open", "close"] = "open"  # what a stamp marks
     epoch_unit: Literal["s", "ms", "us", "ns"] | None = None  # of stamps that are whole numbers since 1970
+    fixed_point: Annotated[int, Field(ge=1, le=12)] | None = None  # decimals of prices that are whole numbers, 9 in Databento's raw CSV
     on_bad_rows: Literal["refuse", "quarantine"] = "refuse"
     repair: bool = False  # widen a high or low that its own open or close crosses
     allow_outside: bool = False  # follow a link out of data/raw

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
 from hand_bars import minute_bars
 
-from barsmith.bars.reading import RawBars, read_raw, validate_frame
+from barsmith.bars.reading import RawBars, validate_frame
 from barsmith.errors import DataError
 
 BARS = minute_bars()
@@ -49,12 +48,18 @@ def test_contracts_are_sorted_with_their_bars() -> None:
     assert validate_frame(frame, symbol="MES").frame["contract"].to_list() == ["MESU5", "MESZ5", "MESZ5"]
 
 
-def test_contracts_side_by_side_are_refused() -> None:
+def test_contracts_side_by_side_within_one_session_are_refused_since_nothing_chooses_among_them() -> None:
     assert refused("MESU5", "MESZ5", "MESU5") == "bars/several-contracts"
     same_minute = pl.concat([BARS.head(2).with_columns(symbol=pl.lit("MESU5")), BARS[1:3].with_columns(symbol=pl.lit("MESZ5"))])
-    with pytest.raises(DataError, match="MESU5 and MESZ5 around 2025-06-12 14:01 UTC"):
+    with pytest.raises(DataError, match="2 contracts within one session"):
         validate_frame(same_minute, symbol="MES")
-    assert refused("MESU5", "MESU5-MESZ5") == "bars/several-contracts"
+
+
+def test_calendar_spreads_are_left_out_and_counted() -> None:
+    raw = named("MESU5", "MESU5-MESZ5", "MESU5")
+    assert raw.frame["contract"].to_list() == ["MESU5", "MESU5"]
+    assert (raw.quality.spreads, raw.quality.warned("bars/calendar-spread")) == (1, 1)
+    assert refused("MESU5-MESZ5", "MESU5-MESZ5") == "bars/several-contracts"
 
 
 @pytest.mark.parametrize("name", ["MNQ", "ES", "MESA", "MESU5 X", "ESU5", "", None, "MES-GC", "202509"])
@@ -78,11 +83,3 @@ def test_shifted_bars_of_one_contract_may_repeat_a_minute() -> None:
     again = pl.concat([BARS, BARS.head(1)]).with_columns(symbol=pl.lit("MESU5"))
     raw = validate_frame(again.with_columns(pl.col("datetime") + timedelta(days=1)), symbol="MES")
     assert raw.quality.duplicates == 1
-
-
-@pytest.mark.real
-def test_a_file_of_every_instrument_is_refused_before_its_spreads_look_like_bad_prices(real_data: Path) -> None:
-    with pytest.raises(DataError) as error:
-        read_raw(real_data / "MGC_1m_contracts_sample.parquet", symbol="MGC")
-    assert error.value.code == "bars/several-contracts"
-    assert "32 instruments" in error.value.came

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from barsmith.bars.minutes import moment
+from barsmith.bars.minutes import minute_of, moment
 from barsmith.bars.stamp_text import AmbiguousDatesError, clock, days
 from barsmith.bars.timestamps import read_stamps
 from barsmith.errors import DataError
@@ -103,7 +103,6 @@ def test_stamps_with_and_without_an_offset_in_one_file_are_refused() -> None:
         "2024-01-01 12",
         "2024-01-01 12:60",
         "01/02/24 12:00",
-        "2024-01-01 12:00 America/Chicago",
         "2024-01-01 12:00 CST",
         "2024-01-01T12:00:00+25:00",
         "2024-01-01T12:00:00+00:61",
@@ -233,3 +232,17 @@ def test_two_autumns_in_one_file_are_told_apart() -> None:
     wall = [moment_.astimezone(ZoneInfo("America/Chicago")).strftime("%Y-%m-%d %H:%M") for moment_ in both]
     assert wall.count("2025-11-02 01:30") == 2
     assert utc(*wall, timezone="America/Chicago") == both
+
+
+def test_a_stamp_may_name_its_zone_as_interactive_brokers_does() -> None:
+    texts = ["20250612 04:00:00 US/Central", "20250612 04:01:00 US/Central"]
+    stamps = read_stamps(pl.DataFrame({"datetime": texts}), timezone=None, epoch_unit=None, where="file")
+    assert stamps.zone == "US/Central"
+    assert stamps.time.tolist() == [minute_of(datetime(2025, 6, 12, 9, minute, tzinfo=UTC)) for minute in (0, 1)]
+
+
+@pytest.mark.parametrize("texts", [["20250612 04:00:00 US/Nowhere"] * 2, ["20250612 04:00:00 US/Central", "20250612 04:01:00 US/Eastern"]])
+def test_a_zone_that_is_none_or_another_one_is_refused(texts: list[str]) -> None:
+    with pytest.raises(DataError) as error:
+        read_stamps(pl.DataFrame({"datetime": texts}), timezone=None, epoch_unit=None, where="file")
+    assert error.value.code == "bars/bad-timestamp"

@@ -36,7 +36,8 @@ def test_a_roll_without_a_ratio_is_the_first_open_over_the_last_close() -> None:
     assert minutes.contract.tolist() == [0, 0, 1, 1]
     assert minutes.factor.tolist() == [1.0, 1.0, 1.25, 1.25]
     assert minutes.adjusted()[:, 3].tolist() == [10.0, 20.0, 20.8, 40.0]
-    assert roll_list(minutes) == [{"time": START + 2, "ratio": 1.25, "from": "0", "to": "1", "known": False}]
+    prices = {"last_close": 20.0, "first_open": 25.0}
+    assert roll_list(minutes) == [{"time": START + 2, "ratio": 1.25, "from": "0", "to": "1", **prices, "known": False}]
 
 
 def test_a_given_ratio_at_the_last_common_minute_is_used_instead() -> None:
@@ -44,7 +45,8 @@ def test_a_given_ratio_at_the_last_common_minute_is_used_instead() -> None:
     minutes = continue_minutes(frame([10.0, 10.0, 25.0, 26.0], [10.0, 20.0, 26.0, 50.0], contract=names, roll_ratio=ratio))
     assert minutes.factor.tolist() == [1.0, 1.0, 1.5, 1.5]
     assert minutes.names == ("MGCZ5", "MGCG6")
-    assert roll_list(minutes) == [{"time": START + 2, "ratio": 1.5, "from": "MGCZ5", "to": "MGCG6", "known": True}]
+    prices = {"last_close": 20.0, "first_open": 25.0}
+    assert roll_list(minutes) == [{"time": START + 2, "ratio": 1.5, "from": "MGCZ5", "to": "MGCG6", **prices, "known": True}]
 
 
 def test_a_roll_takes_place_at_the_first_minute_at_or_after_its_time() -> None:

@@ -14,6 +14,7 @@ VERBS = (
     "demo",
     "doctor",
     "simulate",
+    "inspect",
     "run",
     "rerun",
     "status",

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from barsmith.config import LabelSettings
-from barsmith.pipeline.data_report import counted, label_shares, shares_by_hour
+from barsmith.pipeline.data_report import counted, label_shares, roll_row, shares_by_hour
 
 
 def facts(test_labels: list[int]) -> SimpleNamespace:
@@ -29,3 +29,15 @@ def test_rows_that_were_not_asked_are_no_unlabelled_ones_and_meta_labels_have_na
     meta.asked = LabelSettings(primary_signal="cross.csv")
     meta.labels = pl.DataFrame({"label_h5": pl.Series([1, 0, None, None], dtype=pl.Int8), "is_event": [True, True, True, False]})
     assert counted(meta, "5") == {"unpaid": 1, "paid": 1, "no event": 1, "unlabelled": 1}
+
+
+def test_a_roll_is_told_with_its_gap_in_price_and_what_was_done():
+    roll = {"time": 29401860, "ratio": 1.5, "from": "MGCZ5", "to": "MGCG6", "last_close": 100.0, "first_open": 151.0, "known": True}
+    both = {"time": 29401860, "common_minute": 29401799, "old_close": 100.5, "new_close": 138.5}
+    known = roll_row(roll, [both])
+    assert (known["time"], known["old price"], known["new price"], known["price gap"]) == ("2025-11-25 23:00 UTC", 100.5, 138.5, 38.0)
+    assert known["ratio known"] == "yes: both closes of 2025-11-25 21:59 UTC, the last minute that both have"
+    assert "no label reaches across" in known["done"]
+    guessed = roll_row({**roll, "known": False}, [{**both, "common_minute": None}])
+    assert guessed["price gap"] == 51.0
+    assert guessed["ratio known"].startswith("no: first open over last close")

@@ -57,6 +57,24 @@ def numbers(column: pl.Series, decimal: str, where: str) -> np.ndarray:
     return np.ascontiguousarray(values.fill_null(np.nan).to_numpy())
 
 
+def fixed_point_prices(prices: dict[str, np.ndarray], decimals: int, where: str) -> dict[str, np.ndarray]:
+    """Prices of whole numbers that count units of the last of so many decimals: 4084200000000 with 9 is 4084.2.
+
+    Raises DataError `bars/fixed-point` where a price is no whole number.
+    """
+    for name, column in prices.items():
+        fractions = np.flatnonzero(np.isfinite(column) & (column != np.floor(column)))
+        if len(fractions):
+            raise DataError(
+                "bars/fixed-point",
+                expected=f"whole numbers that count the {decimals}th decimal, as fixed_point: {decimals} says",
+                came=f"{bar_name(int(fractions[0]))} with {name} {column[fractions[0]]!r}",
+                do="leave ingest.fixed_point out: these prices have a decimal point",
+                where=where,
+            )
+    return {name: column / 10.0**decimals for name, column in prices.items()}
+
+
 def _read_again(column: pl.Series, values: pl.Series, where: str) -> pl.Series:
     """The texts that are no plain numbers: white space around one is forgiven, a word for nothing is missing."""
     rows = (values.is_null() & column.is_not_null()).arg_true()

@@ -28,7 +28,9 @@ class Warned:
 class Quality:
     """The record of one reading; `as_dict` is what a run's manifest keeps.
 
-    rows_read = rows_kept + duplicates + quarantined + unfinished: no row is lost in silence.
+    rows_read = rows_kept + duplicates + quarantined + unfinished + spreads + other_contracts + unchosen: no row is lost in silence.
+    spreads, other_contracts, unchosen: of a file of several contracts side by side, see `front.py`. rolls: of such a file, each with
+    time, from, to, and the closes of both contracts at their last common minute before (None where they have none).
     columns: what was read -> the source's own name for it. ignored: columns that were not read.
     stale: stretches of a frozen feed, as opens of their first and last bar.
     """
@@ -42,6 +44,9 @@ class Quality:
     duplicates: int = 0
     quarantined: int = 0
     unfinished: int = 0
+    spreads: int = 0
+    other_contracts: int = 0
+    unchosen: int = 0
     repaired: int = 0
     first: str = ""
     last: str = ""
@@ -54,6 +59,7 @@ class Quality:
     timestamps: str = "open"
     timezone: str = ""
     contracts: list[str] = field(default_factory=list)
+    rolls: list[dict[str, Any]] = field(default_factory=list)
     stale: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
 

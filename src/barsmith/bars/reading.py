@@ -16,13 +16,14 @@ import numpy as np
 import polars as pl
 
 from barsmith.bars.columns import Columns, assign
-from barsmith.bars.contracts import contract_names, refuse_overlap
+from barsmith.bars.contracts import contract_names, is_spread, overlap
 from barsmith.bars.csv_reader import read_csv
+from barsmith.bars.front import front_series
 from barsmith.bars.history_checks import check_history
 from barsmith.bars.minutes import FIELDS, as_datetime, minute_of, moment
-from barsmith.bars.number_columns import decimal_sign, numbers
+from barsmith.bars.number_columns import decimal_sign, fixed_point_prices, numbers
 from barsmith.bars.quality import Quality, bar_names
-from barsmith.bars.raw_file import content_format, read_file
+from barsmith.bars.raw_file import RawFile, content_format, read_file
 from barsmith.bars.row_checks import ROW_CHECKS, Bounds, Rows, bad_rows, put_aside, refusal, widen
 from barsmith.bars.timestamps import read_stamps
 from barsmith.errors import DataError, UsageError
@@ -48,20 +49,22 @@ class RawBars:
 
 
 @dataclass(frozen=True)
-class _Rules:
+class Rules:
     """How a source is to be read; the keywords of `read_raw`."""
 
     symbol: str
-    timezone: str | None
-    timestamps: str
-    epoch_unit: str | None
-    on_bad_rows: str
-    repair: bool
-    price_limits: tuple[float, float]
-    tick_size: float | None
-    sessions: Sessions | None
-    now: datetime | None
-    history: bool
+    timezone: str | None = None
+    timestamps: str = "open"
+    epoch_unit: str | None = None
+    fixed_point: int | None = None
+    on_bad_rows: str = "refuse"
+    repair: bool = False
+    price_limits: tuple[float, float] = PRICE_LIMITS
+    tick_size: float | None = None
+    sessions: Sessions | None = None
+    roll_sessions: Sessions | None = None
+    now: datetime | None = None
+    history: bool = True
     minute: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,11 +95,13 @@ def read_raw(
     timezone: str | None = None,
     timestamps: str = "open",
     epoch_unit: str | None = None,
+    fixed_point: int | None = None,
     on_bad_rows: str = "refuse",
     repair: bool = False,
     price_limits: tuple[float, float] = PRICE_LIMITS,
     tick_size: float | None = None,
     sessions: Sessions | None = None,
+    roll_sessions: Sessions | None = None,
     root: Path | None = None,
     allow_outside: bool = False,
     now: datetime | None = None,
@@ -104,19 +109,40 @@ def read_raw(
 ) -> RawBars:
     """`read_bars` with its record.
 
-    epoch_unit: s, ms, us or ns where stamps are numbers. on_bad_rows: `refuse` a file with a bad bar or put bad bars into
+    epoch_unit: s, ms, us or ns where stamps are numbers. fixed_point: decimals of prices that are whole numbers (Databento: 9).
+    on_bad_rows: `refuse` a file with a bad bar or put bad bars into
     `quarantine`. repair: widen a high or low that the bar's own open or close crosses. price_limits, tick_size: of the
-    instrument. sessions: count gaps, stray bars and missing days against them. root: the folder that the file must lie in,
+    instrument. sessions: count gaps, stray bars and missing days against them. roll_sessions: of several contracts side by side
+    the one in front is chosen by them (the shipped ones of the symbol, where none are given). root: the folder that the file must lie in,
     links followed, unless allow_outside. now: the clock, for bars that are not over. history: the bars are to learn from, so
     there are two or more and their prices move; False for bars to predict on.
     Raises DataError `bars/...`; UsageError `bars/not-found`, `bars/not-a-file`, `config/...`; StorageError `storage/read`.
     """
-    rules = _Rules(symbol, timezone, timestamps, epoch_unit, on_bad_rows, repair, price_limits, tick_size, sessions, now, history)
+    rules = Rules(
+        symbol,
+        timezone,
+        timestamps,
+        epoch_unit,
+        fixed_point,
+        on_bad_rows,
+        repair,
+        price_limits,
+        tick_size,
+        sessions,
+        roll_sessions,
+        now,
+        history,
+    )
     file = read_file(path, root=root, allow_outside=allow_outside)
+    return checked(*read_columns(file), rules)
+
+
+def read_columns(file: RawFile) -> tuple[pl.DataFrame, Quality]:
+    """The columns that are bars, under barsmith's names and otherwise as they came, and the record that begins with them."""
     kind = content_format(file)
     quality = Quality(source=file.name, format=kind, size_bytes=len(file.data), sha256=file.sha256())
     reader = _from_parquet if kind == "parquet" else _from_csv
-    return _checked(reader(file.data, quality), quality, rules)
+    return reader(file.data, quality), quality
 
 
 def validate_frame(
@@ -126,16 +152,32 @@ def validate_frame(
     timezone: str | None = None,
     timestamps: str = "open",
     epoch_unit: str | None = None,
+    fixed_point: int | None = None,
     on_bad_rows: str = "refuse",
     repair: bool = False,
     price_limits: tuple[float, float] = PRICE_LIMITS,
     tick_size: float | None = None,
     sessions: Sessions | None = None,
+    roll_sessions: Sessions | None = None,
     now: datetime | None = None,
     history: bool = False,
 ) -> RawBars:
     """A frame of bars that a user hands over, under the rules of `read_raw`. An unchanged result of `read_bars` comes back as it is."""
-    rules = _Rules(symbol, timezone, timestamps, epoch_unit, on_bad_rows, repair, price_limits, tick_size, sessions, now, history)
+    rules = Rules(
+        symbol,
+        timezone,
+        timestamps,
+        epoch_unit,
+        fixed_point,
+        on_bad_rows,
+        repair,
+        price_limits,
+        tick_size,
+        sessions,
+        roll_sessions,
+        now,
+        history,
+    )
     handed: object = frame  # a user's, whatever the annotation says
     if not isinstance(handed, pl.DataFrame):
         kind = type(handed)
@@ -148,7 +190,7 @@ def validate_frame(
         raise DataError("bars/no-rows", expected="bars", came="a frame without rows", do="hand over some", where="frame")
     quality = Quality()
     _note_columns(columns, quality)
-    return _checked(_named(frame, columns), quality, rules)
+    return checked(_named(frame, columns), quality, rules)
 
 
 def _from_parquet(data: bytes, quality: Quality) -> pl.DataFrame:
@@ -183,21 +225,27 @@ def _note_columns(columns: Columns, quality: Quality) -> None:
         quality.warn("bars/extra-column", len(quality.ignored), [repr(name) for name in quality.ignored], "not read")
 
 
-def _checked(frame: pl.DataFrame, quality: Quality, rules: _Rules) -> RawBars:
+def checked(frame: pl.DataFrame, quality: Quality, rules: Rules) -> RawBars:
     """The steps from columns as they came to bars: whose, when, numbers, good, finished, in order, once, a history."""
     where = quality.source
     quality.rows_read = frame.height
-    names = contract_names(frame, rules.symbol, where)
+    names = contract_names(frame, rules.symbol, where, spreads=True)
     rows = _rows(frame, quality, rules)
-    if names is not None:
-        refuse_overlap(rows["time"], names, where)
+    single = np.ones(frame.height, bool) if names is None else ~is_spread(names)
+    quality.spreads = int(np.count_nonzero(~single))
+    if quality.spreads:
+        quality.warn("bars/calendar-spread", quality.spreads, note="bars of calendar spreads, whose prices are differences; left out")
     if rules.repair:
         rows = widen(rows, quality)
-    found = bad_rows(rows, Bounds(*rules.price_limits, rules.minute))
+    found = np.where(single, bad_rows(rows, Bounds(*rules.price_limits, rules.minute)), 0)
     if found.any() and rules.on_bad_rows == "refuse":
         raise refusal(rows, found, where)
     put_aside(rows, found, quality)
-    kept = _once(_in_order(_finished(np.flatnonzero(found == 0), rows, rules.minute, quality), rows, quality), rows, quality)
+    kept = _in_order(_finished(np.flatnonzero(single & (found == 0)), rows, rules.minute, quality), rows, quality)
+    if names is not None and len(kept) and overlap(rows["time"][kept], names.gather(kept)):
+        kept, rows = _front(kept, rows, names, quality, rules)
+    else:
+        kept = _once(kept, rows, quality)
     good = rows if len(kept) == len(found) and _is_range(kept) else {name: column[kept] for name, column in rows.items()}
     quality.rows_kept = len(kept)
     if not len(kept):
@@ -212,12 +260,40 @@ def _checked(frame: pl.DataFrame, quality: Quality, rules: _Rules) -> RawBars:
     return RawBars(out, quality, _rejects(rows, found))
 
 
-def _rows(frame: pl.DataFrame, quality: Quality, rules: _Rules) -> Rows:
+def _front(kept: np.ndarray, rows: Rows, names: pl.Series, quality: Quality, rules: Rules) -> tuple[np.ndarray, Rows]:
+    """Of contracts side by side the bars of the one in front, with the ratio at each roll."""
+    front = front_series(kept, rows, names, rules.roll_sessions or _shipped_sessions(rules.symbol, quality.source), quality.source)
+    _note_duplicates(front.duplicates, rows, quality)
+    quality.other_contracts, quality.unchosen, quality.rolls = front.others, front.unchosen, front.rolls
+    quality.warn("bars/other-contract", front.others, note="bars of contracts that are not in front; left out")
+    if front.unchosen:
+        note = "bars of the first session: which contract is in front is known from the session before; left out"
+        quality.warn("bars/first-session", front.unchosen, note=note)
+    ratio = np.full(len(rows["time"]), np.nan)
+    ratio[front.rows] = front.ratio
+    return front.rows, {**rows, "roll_ratio": ratio}
+
+
+def _shipped_sessions(symbol: str, where: str) -> Sessions:
+    from barsmith.bars.sessions import load_sessions
+    from barsmith.instruments import SHIPPED
+
+    if symbol not in SHIPPED:
+        came = f"contracts of {symbol}, whose sessions are not known here"
+        raise UsageError(
+            "bars/sessions", expected="the sessions by which the front contract is chosen", came=came, do="pass roll_sessions", where=where
+        )
+    return load_sessions(SHIPPED[symbol].calendar)
+
+
+def _rows(frame: pl.DataFrame, quality: Quality, rules: Rules) -> Rows:
     stamps = read_stamps(frame, timezone=rules.timezone, epoch_unit=rules.epoch_unit, where=quality.source)
     quality.timezone, quality.timestamps = stamps.zone, rules.timestamps
     decimal = quality.decimal or decimal_sign(frame, FIELDS, quality.source)
     wanted = [name for name in (*FIELDS, "roll_ratio") if name in frame.columns]
     rows = {name: numbers(frame[name], decimal, quality.source) for name in wanted}
+    if rules.fixed_point is not None:
+        rows |= fixed_point_prices({name: rows[name] for name in FIELDS[:4]}, rules.fixed_point, quality.source)
     return {"time": stamps.time - (rules.timestamps == "close"), **rows}
 
 
@@ -249,10 +325,14 @@ def _once(kept: np.ndarray, rows: Rows, quality: Quality) -> np.ndarray:
         return kept
     earlier, later = kept[again], kept[again + 1]
     differ = np.logical_or.reduce([rows[name][earlier] != rows[name][later] for name in FIELDS])
-    quality.duplicates = len(again)
-    note = f"the last one is kept; {int(differ.sum())} differ from the next one with the same stamp"
-    quality.warn("bars/duplicate", len(again), bar_names(earlier, rows["time"]), note)
+    _note_duplicates(earlier, rows, quality, f"; {int(differ.sum())} differ from the next one with the same stamp")
     return np.delete(kept, again)
+
+
+def _note_duplicates(earlier: np.ndarray, rows: Rows, quality: Quality, more: str = "") -> None:
+    quality.duplicates = len(earlier)
+    if len(earlier):
+        quality.warn("bars/duplicate", len(earlier), bar_names(earlier, rows["time"]), f"the last one is kept{more}")
 
 
 def _is_range(kept: np.ndarray) -> bool:

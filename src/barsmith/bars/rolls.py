@@ -140,7 +140,7 @@ def _place(minute: np.int64) -> str:
 
 
 def roll_list(minutes: Minutes) -> list[dict[str, Any]]:
-    """Each roll: time (UTC minute), ratio, from and to (names, or numbers where there are none).
+    """Each roll: time (UTC minute), ratio, from and to (names, or numbers where there are none), last_close (old), first_open (new).
 
     `known` is False where the ratio was guessed as the first open over the last close, so that it holds the market's move as well.
     """
@@ -151,5 +151,7 @@ def roll_list(minutes: Minutes) -> list[dict[str, Any]]:
         old, new = (minutes.names[k] if minutes.names else str(k) for k in minutes.contract[i - 1 : i + 1].tolist())
         guess = float(minutes.factor[i - 1] * (minutes.bars[i, 0] / minutes.bars[i - 1, 3]))
         ratio = float(minutes.factor[i] / minutes.factor[i - 1])
-        rolls.append({"time": int(minutes.time[i]), "ratio": ratio, "from": old, "to": new, "known": guess != float(minutes.factor[i])})
+        prices = {"last_close": float(minutes.bars[i - 1, 3]), "first_open": float(minutes.bars[i, 0])}
+        known = guess != float(minutes.factor[i])
+        rolls.append({"time": int(minutes.time[i]), "ratio": ratio, "from": old, "to": new, **prices, "known": known})
     return rolls

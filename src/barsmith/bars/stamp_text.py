@@ -13,12 +13,12 @@ COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", re.ASCII)
 CLOCK = re.compile(
     r"(?:(?P<h>\d{1,2}):(?P<m>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d{1,9}))?)?|(?P<hh>\d\d)(?P<mm>\d\d)(?P<ss>\d\d)?)"
-    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?P<zone>[Zz]|UTC|GMT|[-+]\d\d(?::?\d\d)?)?",
+    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?P<zone>[Zz]|UTC|GMT|[-+]\d\d(?::?\d\d)?|[A-Za-z]+(?:/[A-Za-z_+-]+[0-9]{0,2}){1,2})?",
     re.ASCII,
 )
 
-Clock = tuple[int, int | None]
-"""Microseconds since midnight, and the offset from UTC in minutes where one was written."""
+Clock = tuple[int, int | str | None]
+"""Microseconds since midnight, and where one was written the offset from UTC in minutes, or a zone's name (`US/Central`)."""
 
 
 class AmbiguousDatesError(ValueError):
@@ -78,6 +78,8 @@ def clock(text: str) -> Clock | None:
     zone = found["zone"]
     if not zone:
         return micros, None
+    if "/" in zone:
+        return micros, zone
     offset = _offset(zone)
     return None if offset is None else (micros, offset)
 

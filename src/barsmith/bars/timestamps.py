@@ -126,16 +126,30 @@ class _Reading:
         wall = np.array(read_dates, np.int64)[date_codes] * 1440 + (micros // US_PER_MINUTE)[clock_codes]
         return self._offset(wall, offsets, clock_codes, column)
 
-    def _offset(self, wall: np.ndarray, offsets: list[int | None], codes: np.ndarray, column: pl.Series) -> Stamps:
+    def _offset(self, wall: np.ndarray, offsets: list[int | str | None], codes: np.ndarray, column: pl.Series) -> Stamps:
+        if any(isinstance(offset, str) for offset in offsets):
+            return self._named(wall, offsets, column)
         if all(offset is None for offset in offsets):
             return self.placed(wall, "")
         naive = np.array([offset is None for offset in offsets], bool)
         if naive.any():
             rows = np.flatnonzero(naive[codes])
             raise self.bad(f"{bar_name(int(rows[0]))} stamped {column[int(rows[0])]!r} without an offset, others with one{others(rows)}")
-        known = [offset for offset in offsets if offset is not None]
+        known = [offset for offset in offsets if isinstance(offset, int)]
         zones = ", ".join(f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in sorted(set(known)))
         return self.placed(wall - np.array(known, np.int64)[codes], f"offsets {zones}" if any(known) else "UTC")
+
+    def _named(self, wall: np.ndarray, zones: list[int | str | None], column: pl.Series) -> Stamps:
+        """Stamps that name their zone, as those of Interactive Brokers do: `20250612 04:00:00 US/Central`."""
+        named = sorted({str(zone) for zone in zones})
+        if len(named) > 1:
+            raise self.bad(f"stamps such as {column[0]!r} with the zones {', '.join(named)[:80]}")
+        self.refuse_years(wall, "bars/bad-timestamp")
+        try:
+            check_zone(named[0])
+            return Stamps(to_utc(wall, named[0], self.where), named[0])
+        except (UsageError, pl.exceptions.PolarsError) as error:
+            raise self.bad(f"stamps such as {column[0][:60]!r}, whose zone is none") from error
 
     def placed(self, minutes: np.ndarray, zone: str) -> Stamps:
         """UTC minutes of minutes whose zone is known, or of wall-clock minutes where it is "" and `timezone` says it."""

@@ -40,9 +40,11 @@ def bars_for(bundle: Bundle, path: Path, *, timezone: str | None, timestamps: st
             timezone=timezone or own.timezone,
             timestamps=timestamps or own.timestamps,
             epoch_unit=own.epoch_unit,
+            fixed_point=own.fixed_point,
             on_bad_rows=on_bad_rows or own.on_bad_rows,
             repair=repair or own.repair,
             price_limits=bundle.price_limits,
+            roll_sessions=bundle.sessions,
             history=False,
         )
     except DataError as error:

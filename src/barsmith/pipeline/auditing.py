@@ -96,7 +96,7 @@ def refuse_missing(file: Path) -> None:
 
 def history_of(workspace: Path, settings: Settings, contract: Instrument) -> History:
     """The raw file as the ingest stage reads it, and what the clean stage makes of it."""
-    raw = ingest(raw_file(workspace, str(settings.symbol)), contract, settings.ingest)
+    raw = ingest(raw_file(workspace, str(settings.symbol)), contract, settings.ingest, settings.sessions)
     table = load_sessions(contract.calendar, settings.sessions.hours)
     history = History.of(raw.bars, table, base=base_name(settings, contract), rolls=settings.roll_minutes(str(settings.symbol)))
     if len(history) < 2:

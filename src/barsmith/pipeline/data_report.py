@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from barsmith.bars.minutes import moment
 from barsmith.config import LabelSettings, Unit
 from barsmith.labels.making import in_words
 from barsmith.pipeline.page import COLOURS, picture, sentence, shown, table
@@ -71,10 +72,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
     quality = [{"fact": k.replace("_", " "), "value": shown(v)} for k, v in facts.quality.items() if isinstance(v, int | str) and v != ""]
     quality += [{"fact": k.replace("_", " "), "value": shown(v)} for k, v in facts.cleaned.items() if isinstance(v, int) and k != "rows"]
     warned = [{"code": w["code"], "count": w["count"], "note": w["note"]} for w in facts.quality.get("warnings", [])]
-    rolls = [
-        {"time (minutes since 1970)": r["time"], "from": r["from"], "to": r["to"], "ratio": r["ratio"], "ratio known": r["known"]}
-        for r in facts.rolls
-    ]
+    rolls = [roll_row(roll, facts.quality.get("rolls", [])) for roll in facts.rolls]
     labels = [
         {"horizon": h, **counted(facts, h), "max bars": b["max_bars"], "method": in_words(facts.asked, b["k_up"], b["k_down"], facts.unit)}
         for h, b in facts.barriers.items()
@@ -117,6 +115,27 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
 def no_event(left_out: Mapping[str, int]) -> dict[str, int]:
     """Only where labels were asked for at chosen bars."""
     return {"no event": left_out["no_event"]} if "no_event" in left_out else {}
+
+
+def roll_row(roll: Mapping[str, Any], chosen: list[dict[str, Any]]) -> dict[str, Any]:
+    """One change of contract: when, from which to which, the gap in price, the ratio, and what was done. chosen: see `Quality.rolls`."""
+    both = next((one for one in chosen if one["time"] == roll["time"] and one["common_minute"] is not None), None)
+    old, new = (both["old_close"], both["new_close"]) if both else (roll["last_close"], roll["first_open"])
+    if both:
+        known = f"yes: both closes of {moment(both['common_minute']):%Y-%m-%d %H:%M} UTC, the last minute that both have"
+    else:
+        known = "yes: given in the file" if roll["known"] else "no: first open over last close, so the market's own move is in it"
+    return {
+        "time": f"{moment(roll['time']):%Y-%m-%d %H:%M} UTC",
+        "from": roll["from"],
+        "to": roll["to"],
+        "old price": old,
+        "new price": new,
+        "price gap": round(new - old, 9),
+        "ratio": roll["ratio"],
+        "ratio known": known,
+        "done": "features read prices divided by the ratio; labels and fills keep the contract's own; no label reaches across",
+    }
 
 
 def counted(facts: Facts, horizon: str) -> dict[str, int]:

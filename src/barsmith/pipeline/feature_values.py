@@ -128,7 +128,7 @@ def of_raw(workspace: Path, settings: Settings, one: Feature) -> FeatureValues:
     symbol = str(settings.symbol)
     contract = instrument(symbol, settings)
     base = base_name(settings, contract)
-    raw = ingest(raw_file(workspace, symbol), contract, settings.ingest)
+    raw = ingest(raw_file(workspace, symbol), contract, settings.ingest, settings.sessions)
     cleaned = clean(raw, contract, settings.sessions, settings.roll_minutes(symbol))
     made = sessions(cleaned, contract, settings.sessions, base)
     train = train_rows(made, settings, is_needed=is_learned(one.expr))

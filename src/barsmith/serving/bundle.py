@@ -115,7 +115,7 @@ class Bundle:
 
     def read(self, raw: pl.DataFrame) -> tuple[Reading, np.ndarray, Minutes]:
         """The features of every finished base bar with a minute of `raw` in it: the reading, their rows in it, the older history."""
-        raw = validate_frame(raw, symbol=self.symbol, price_limits=self.price_limits).frame
+        raw = validate_frame(raw, symbol=self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions).frame
         older = self.history[: int(np.searchsorted(self.history.time, as_minutes(raw["datetime"])[0]))]
         minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=older)
         reading = self.plan.read(minutes)
@@ -137,7 +137,7 @@ class Bundle:
         """A session that stands after the bundle's history, and after those of `history` that are later."""
         minutes = self.history
         if history is not None and len(history):
-            raw = validate_frame(history, symbol=self.symbol, price_limits=self.price_limits).frame
+            raw = validate_frame(history, symbol=self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions).frame
             minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=self.history)
         return LiveSession(self, minutes)
 

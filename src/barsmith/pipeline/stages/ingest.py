@@ -10,7 +10,7 @@ import polars as pl
 
 from barsmith.bars.reading import read_raw
 from barsmith.bars.sessions import load_sessions
-from barsmith.config import IngestSettings
+from barsmith.config import IngestSettings, SessionSettings
 from barsmith.instruments import Instrument
 from barsmith.pipeline.stage import stage
 
@@ -25,19 +25,21 @@ class RawData:
 
 
 @stage
-def ingest(raw_file: Path, instrument: Instrument, settings: IngestSettings) -> RawData:
-    """The file of data/raw, read and checked."""
+def ingest(raw_file: Path, instrument: Instrument, settings: IngestSettings, hours: SessionSettings) -> RawData:
+    """The file of data/raw, read and checked; of several contracts side by side the one in front."""
     raw = read_raw(
         raw_file,
         symbol=instrument.symbol,
         timezone=settings.timezone,
         timestamps=settings.timestamps,
         epoch_unit=settings.epoch_unit,
+        fixed_point=settings.fixed_point,
         on_bad_rows=settings.on_bad_rows,
         repair=settings.repair,
         price_limits=instrument.price_limits,
         tick_size=instrument.tick,
         sessions=load_sessions(instrument.calendar),
+        roll_sessions=load_sessions(instrument.calendar, hours.hours),
         root=raw_file.parent,
         allow_outside=settings.allow_outside,
     )
