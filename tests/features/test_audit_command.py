@@ -78,7 +78,7 @@ def test_a_reader_is_told_what_was_checked_found_and_what_to_do():
     assert [each.partition(":")[0] for each in says[-4:]] == [
         "future",
         "slow",
-        "not checked to the end, which is no pass",
+        "not checked to the end, or without a value in these bars, which is no pass",
         "2 leaks in 2 features",
     ]
     assert rows_told(report) == ["late"]

@@ -51,7 +51,7 @@ def sentences(found: AuditReport, *, all_settling: bool = False) -> list[str | T
         says += [f"{leak.feature}: {leak.told}" for leak in found.leaks if leak.told]
         says += advice(found.leaks)
     if found.unchecked:
-        says.append(f"not checked to the end, which is no pass: {', '.join(found.unchecked)}")
+        says.append(f"not checked to the end, or without a value in these bars, which is no pass: {', '.join(found.unchecked)}")
     return [*says, verdict(found)]
 
 

@@ -18,7 +18,7 @@ KINDS = {
     "stateful": "its value depends on what was computed before: keep nothing between calls",
     "outside": "it knows more than the bars: no files, no clock, no look-up by date; dated events belong in `events: events.csv`, learned numbers in a learner",
     "foresight": "it knows the returns to come as no feature can: take out the table, the weights or the peek that it has them from",
-    "run": "`barsmith run` gets another value than the audit: no look at arguments, environment, folders, the stack or earlier calls",
+    "run": "it gives another value in `barsmith run` than in the audit: no look at arguments, environment, folders, the stack or earlier calls",
     "slow": "it cannot be checked at every bar in its time, and what is not checked does not pass: make it faster",
     "hang": "it did not answer in time: find the endless loop or the wait",
     "crash": "it failed: mend it",
@@ -49,12 +49,16 @@ class Leak:
 
 @dataclass
 class Findings:
-    """Collected on the way. rounding: {feature: largest difference within rounding}. settling: {feature: measured bars or None}."""
+    """Collected on the way. rounding: {feature: largest difference within rounding}. settling: {feature: measured bars or None}.
+
+    silent: features without a value anywhere, of which nothing can be said.
+    """
 
     leaks: dict[tuple[str, str], Leak] = field(default_factory=dict)
     rounding: dict[str, float] = field(default_factory=dict)
     settling: dict[str, dict[str, Any]] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
     def add(self, leak: Leak) -> None:
         """One of a feature and kind: the earliest."""
@@ -76,6 +80,7 @@ class Findings:
             self.round(feature, size)
         self.settling |= other.settling
         self.did += other.did
+        self.silent += other.silent
 
 
 @dataclass(frozen=True)

@@ -38,14 +38,21 @@ class Ahead:
 
 
 def check_foresight(columns: Mapping[str, np.ndarray], history: History, findings: Findings) -> None:
-    """Accuse each column, (m,), that knows the returns to come."""
+    """Accuse each column, (m,), that knows the returns to come, be it by where it has no value; one without any is told as silent."""
     known = returns_to_come(history)
+    findings.silent += [name for name, column in columns.items() if not np.isfinite(column).any()]
     for name, column in columns.items():
-        for found, limit, what, first in correlations(column, known):
+        for found, limit, what, first in (*correlations(column, known), *correlations(missing(column), known)):
             if abs(found) > limit:
                 told = f"it knows {what}: rank correlation {found:.2f}, where honest features and chance stay within {limit:.2f}"
                 findings.add(Leak(name, "foresight", history.bar(first), None, told))
                 break
+
+
+def missing(column: np.ndarray) -> np.ndarray:
+    """1 where it has no finite value, from the first one on: such rows are left out of training."""
+    has = np.isfinite(column)
+    return np.where(np.logical_or.accumulate(has), 1.0 - has, np.nan)
 
 
 def returns_to_come(history: History) -> list[Ahead]:
