@@ -66,6 +66,7 @@ def honest():
 """
 
 
+@pytest.mark.slow
 def test_a_table_of_the_future_is_found_by_what_it_knows(history, tmp_path):
     told = ("by_prices", "by_day_of_the_year", "by_prices_and_seldom")
     assert kinds_found(written(tmp_path, tables_of(history)), history, tmp_path) == {name: {"foresight"} for name in told}
