@@ -122,10 +122,10 @@ class Child:
         refused: list[dict[str, str]] = []
         left_out: list[str] = []
         more = self.definition
-        taken = {one.name for definition in shipped() for one in variants_of(definition, {})}
+        taken = {one.name for definition in shipped() for one in variants_of(definition, {}, self.base)}
         for definition in load_module(self.file):
             try:
-                found = variants_of(definition, more["params"].get(definition.family, {}))
+                found = variants_of(definition, more["params"].get(definition.family, {}), self.base)
                 if both := taken.intersection(one.name for one in found):
                     raise ValueError(f"barsmith has a feature {min(both)} of its own")
             except (Exception, SystemExit) as error:  # noqa: BLE001 a user's function may raise anything
