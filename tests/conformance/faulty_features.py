@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view as sliding
 
 from barsmith.features import (
     Bars,
@@ -46,8 +47,9 @@ def honest_rsi_on(timeframe: str) -> Expr:
 
 @feature(lookback=20)
 def honest_place(bars: Bars) -> np.ndarray:
-    low, high = bars.low.min(), bars.high.max()
-    return (bars.close - low) / (high - low) if high > low else np.full(20, 0.5)
+    low, high = sliding(bars.low, 20).min(axis=1), sliding(bars.high, 20).max(axis=1)
+    place = np.where(high > low, (bars.close[19:] - low) / np.maximum(high - low, 1e-12), 0.5)
+    return np.concatenate([np.full(19, np.nan), place])
 
 
 @kernel(size=lambda centre, spread: 0, settling=lambda centre, spread: 0)
@@ -210,6 +212,12 @@ def one_for_all() -> Expr:
     return OneForAll((change,))
 
 
+@feature(lookback=20)
+def place_among_all(bars: Bars) -> np.ndarray:
+    low, high = bars.low.min(), bars.high.max()
+    return (bars.close - low) / (high - low) if high > low else np.full(len(bars), 0.5)
+
+
 @feature(lookback=5)
 def drawn(bars: Bars) -> np.ndarray:
     return np.random.default_rng().normal(size=5)
@@ -321,6 +329,7 @@ RAISING = ("settles_by_chance", "step_that_fails", "divided_by_the_range")
 FAULTS = {
     "next_change": ("bars_up_to_a_moment_give_its_row", "read up to a moment"),
     "change_among_all": ("bars_up_to_a_moment_give_its_row", "read up to a moment"),
+    "place_among_all": ("a_function_gives_every_bar_what_its_own_bars_give", "changes when later bars are known"),
     "running_mean": ("live_gives_the_bits_of_the_batch", "live, the bar that ends"),
     "settles_by_chance": ("live_gives_the_bits_of_the_batch", "it has settled at other bars than in batch"),
     "step_that_fails": ("live_gives_the_bits_of_the_batch", "raises ArithmeticError: no bar like the others"),

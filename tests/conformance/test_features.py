@@ -17,7 +17,7 @@ from barsmith.testing.feature_trial import Told, Trial, lived, same_bits
 from barsmith.testing.features import CHECKS, apart, check_feature, check_features
 
 FAULTY = Path(__file__).with_name("faulty_features.py")
-NUMBER = 22
+NUMBER = 23
 CATALOGUE = catalogue()
 BY_NAME = {check.__name__: check for check in CHECKS}
 #: Checks of bits, which hold on whichever bars decisions are made.

@@ -73,7 +73,7 @@ class PlainFunction(Expr):
 
     def called(self, bars: Bars) -> float:
         try:
-            result = np.asarray(self.function(bars), np.float64)
+            result = numbers_of(self.function(bars))
         except BarsmithError:
             raise
         except Exception as error:  # whatever a user's code raises is told with the function's name
@@ -93,6 +93,14 @@ class PlainFunction(Expr):
                 where=f"feature {self.name}",
             )
         return float(result[-1])
+
+
+def numbers_of(result: Any) -> np.ndarray:
+    """float64 of what a function returned. Raises TypeError for what is no array of real numbers, which NumPy would bend into one."""
+    found = np.asarray(result)
+    if found.dtype.kind not in "fiub":
+        raise TypeError(f"it returned {found.dtype}, not real numbers")
+    return found.astype(np.float64)
 
 
 def plain_function(function: Callable[[Bars], np.ndarray], lookback: int) -> PlainFunction:

@@ -12,7 +12,7 @@ from barsmith.bars.sessions import load_sessions
 from barsmith.config import Settings
 from barsmith.config_reading import load_settings
 from barsmith.errors import DataError, UsageError
-from barsmith.features.audit.findings import AuditReport, Findings, in_order
+from barsmith.features.audit.findings import UNCHECKED, AuditReport, Findings, in_order
 from barsmith.features.audit.fitting import Training
 from barsmith.features.audit.history import History
 from barsmith.features.audit.modules import audit_module
@@ -21,6 +21,7 @@ from barsmith.features.audit.worker import Market, Patience
 from barsmith.features.events import event_features
 from barsmith.features.registry import Feature, catalogue, shipped
 from barsmith.instruments import Instrument, instrument
+from barsmith.pipeline.audited_run import check_run
 from barsmith.pipeline.stages.calendar import calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.events import events
@@ -64,11 +65,27 @@ def audit(
         dated = [name for name, one in own.items() if one.group == "events"]
         count += audit_own({name: one.expr for name, one in own.items()}, history, training, findings, tell, dated=dated)
     for file in files:
-        count += audit_module(file, market_of(settings, contract, patience), history, training, workspace, findings, tell)
+        market = market_of(settings, contract, patience)
+        audited_module = audit_module(file, market, history, training, workspace, findings, tell)
+        count += len(set(audited_module.all_names))
+        tell(f"{file.name}: in a data run", None)
+        columns = {name: column for name, column in audited_module.columns.items() if name not in findings.accused()}
+        check_run(
+            file,
+            workspace,
+            settings if training else without_gaps(settings),
+            columns,
+            history,
+            market.patience.feature * len(columns),
+            findings,
+        )
     audited = " and ".join([*([] if modules else ["the shipped catalogue"]), *(file.name for file in files)])
+    unchecked = findings.accused(*UNCHECKED) | set(findings.silent)
+    is_any_checked = count > len(unchecked.difference(file.name for file in files))
     return AuditReport(
         features=count,
-        checked_bars=len(history),
+        checked_bars=len(history) if is_any_checked else 0,
+        unchecked=tuple(sorted(unchecked)),
         leaks=in_order(findings.leaks.values()),
         rounding=findings.rounding,
         settling=findings.settling,
@@ -118,6 +135,13 @@ def training_of(history: History, settings: Settings, contract: Instrument) -> T
     except DataError:
         return None
     return Training((training_time(bars.bars, drawn.train),), settings.random_seed)
+
+
+def without_gaps(settings: Settings) -> Settings:
+    """For a history too short for the calendar's gaps between splits: nothing can be learned from it, so they change no feature."""
+    return settings.model_copy(
+        update={"splits": settings.splits.model_copy(update={"purge_bars": max(settings.label_horizons), "embargo_bars": 0})}
+    )
 
 
 def own_features(workspace: Path, settings: Settings, base: str) -> dict[str, Feature]:

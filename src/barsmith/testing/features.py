@@ -22,8 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from barsmith.bars.minutes import Minutes, moment
+from barsmith.features.audit.findings import KINDS
+from barsmith.features.audit.functions import OwnFunctions, function_leaks, rows_of
+from barsmith.features.audit.history import History
 from barsmith.features.graph import Expr
 from barsmith.features.live import Live
+from barsmith.features.plain import PlainFunction
 from barsmith.features.registry import Feature
 from barsmith.testing.feature_trial import LENGTH, Told, Trial, lived, market, read, same_bits
 from barsmith.testing.markets import SESSIONS
@@ -97,6 +101,22 @@ def bars_up_to_a_moment_give_its_row(trial: Trial) -> Faults:
     edges, random = session_edges(minutes), np.random.default_rng(5).integers(1000, len(minutes), 6)
     cuts = (*edges[[1, 4, 9, 24]], *(edges[[2, 13, 26]] + 7), *random)
     return against_batch(trial, (("read up to a moment", read(trial.plan, minutes[: int(cut)])) for cut in cuts))
+
+
+@promise
+def a_function_gives_every_bar_what_its_own_bars_give(trial: Trial) -> Faults:
+    """A function of arrays that is shown the whole ordinary market: at no bar does it need later bars, or earlier ones than it declares."""
+    raw = market("ordinary").to_frame().drop("contract", "roll_factor")
+    history = History.of(raw, SESSIONS, base=trial.base)
+    plain = {name: e for name, e in trial.features.items() if isinstance(e, PlainFunction) and e.lookback <= len(history)}
+    faults, asked = Faults(), OwnFunctions(plain)
+    for name, function in plain.items():
+        tails = asked.tails(rows_of(history), np.arange(function.lookback - 1, len(history)), name)
+        for leak in function_leaks(asked, name, function.lookback, tails, history).leaks.values():
+            faults[name] = (
+                f"shown the whole ordinary market, the bar that opens {leak.first_bar} differs by {leak.difference}: {KINDS[leak.kind]}"
+            )
+    return faults
 
 
 @promise
@@ -238,6 +258,7 @@ def apart(found: np.ndarray, expected: np.ndarray, share: float, size: np.ndarra
 
 CHECKS: tuple[Check, ...] = (
     bars_up_to_a_moment_give_its_row,
+    a_function_gives_every_bar_what_its_own_bars_give,
     live_gives_the_bits_of_the_batch,
     a_restored_session_goes_on_with_the_same_bits,
     reading_again_gives_the_same_bits,

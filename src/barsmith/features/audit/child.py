@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,14 +20,18 @@ import polars as pl
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import BarsmithError
+from barsmith.features.audit.elsewhere import go_elsewhere
+from barsmith.features.audit.functions import tails_of, whole_of
 from barsmith.features.audit.messages import receive, send
 from barsmith.features.audit.other_histories import Shift
 from barsmith.features.audit.readers import Columns, OwnReader
 from barsmith.features.audit.watching import Watcher
-from barsmith.features.graph import Expr
 from barsmith.features.learned import LearnedParams, is_learned, learn, learned_nodes, with_learned
-from barsmith.features.plain import Bars, PlainFunction
+from barsmith.features.plain import PlainFunction
 from barsmith.features.registry import Definition, Feature, load_module, shipped, variants_of
+
+#: How often a data run asks a file after the first time: a stage for features, regimes and other timeframes each.
+AGAIN = 3
 
 Answer = tuple[dict[str, Any], list[np.ndarray]]
 
@@ -54,10 +58,17 @@ def answered(child: Child, head: dict[str, Any], arrays: list[np.ndarray]) -> tu
     except (SystemExit, KeyboardInterrupt, GeneratorExit) as end:
         return ({"failed": "exit", "told": f"{type(end).__name__}: {end}"},)
     except BarsmithError as error:
-        return ({"failed": "exit" if error.came.startswith("SystemExit") else "crash", "told": str(error)[:500]},)
+        return ({"failed": "exit" if error.came.startswith("SystemExit") else kind_of(error), "told": str(error)[:500]},)
     except BaseException as error:  # noqa: BLE001 told to the parent, which decides
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return ({"failed": "crash", "told": f"{type(error).__name__}: {error}"[:400] + f" ({Path(where.filename).name}:{where.lineno})"},)
+        return (
+            {"failed": kind_of(error), "told": f"{type(error).__name__}: {error}"[:400] + f" ({Path(where.filename).name}:{where.lineno})"},
+        )
+
+
+def kind_of(error: BaseException) -> str:
+    """Whoever was refused a file wanted one."""
+    return "outside" if "ermission denied" in str(error) else "crash"
 
 
 def private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -72,6 +83,7 @@ def private_streams() -> tuple[BinaryIO, BinaryIO]:
 def forget_where_this_is() -> None:
     """A file that looks around sees what it sees in a data run."""
     sys.argv[:] = ["barsmith", "run"]
+    sys.orig_argv[:] = [sys.executable, *sys.argv]
     for name in [name for name in sys.modules if name.startswith("barsmith.features.audit")]:
         del sys.modules[name]
 
@@ -91,20 +103,29 @@ def end_with_parent() -> None:
 class Child:
     """The user's features, and what is asked about them. Methods are the questions."""
 
-    def load(self, *, path: list[str], file: str, calendar: str, hours: str, shift: list[int], **more: Any) -> Answer:
+    def load(self, *, path: list[str], file: str, calendar: str, hours: str, shift: list[int], elsewhere: bool, **more: Any) -> Answer:
         """Run the file. Answers its features and, of those that cannot be, why."""
         sys.path[:] = path
         self.base, self.rolls, self.shift = more["base"], tuple(more["rolls"]), Shift(*shift)
-        self.sessions = self.shift.sessions(load_sessions(calendar, hours))
         self.watcher = Watcher(Path(file))
+        if elsewhere:  # before anything starts a thread
+            go_elsewhere(Path(file))
+        self.sessions = self.shift.sessions(load_sessions(calendar, hours))
         self.watcher.begin()
+        self.file, self.definition = Path(file), more
+        refused, left_out = self.define()
+        return {"features": [self.entry(one) for one in self.features.values()], "refused": refused, "left_out": left_out}, []
+
+    def define(self) -> tuple[list[dict[str, str]], list[str]]:
+        """Run the file and build its features; those that cannot be, and those that other settings would have."""
         self.features: dict[str, Feature] = {}
         refused: list[dict[str, str]] = []
         left_out: list[str] = []
-        taken = {one.name for definition in shipped() for one in variants_of(definition, {})}
-        for definition in load_module(Path(file)):
+        more = self.definition
+        taken = {one.name for definition in shipped() for one in variants_of(definition, {}, self.base)}
+        for definition in load_module(self.file):
             try:
-                found = variants_of(definition, more["params"].get(definition.family, {}))
+                found = variants_of(definition, more["params"].get(definition.family, {}), self.base)
                 if both := taken.intersection(one.name for one in found):
                     raise ValueError(f"barsmith has a feature {min(both)} of its own")
             except (Exception, SystemExit) as error:  # noqa: BLE001 a user's function may raise anything
@@ -113,7 +134,13 @@ class Child:
             self.features |= {one.name: one for one in found if one.timeframes <= set(more["timeframes"])}
             left_out += [one.name for one in found if one.name not in self.features]
         self.exprs = {name: one.expr for name, one in self.features.items()}
-        return {"features": [self.entry(one) for one in self.features.values()], "refused": refused, "left_out": left_out}, []
+        return refused, left_out
+
+    def again(self) -> Answer:
+        """Run the file and build its features again and again, as the stages of a data run do."""
+        for _ in range(AGAIN):
+            self.define()
+        return {}, []
 
     def entry(self, one: Feature) -> dict[str, Any]:
         lookback = one.expr.lookback if isinstance(one.expr, PlainFunction) else None
@@ -129,7 +156,7 @@ class Child:
             sessions=self.sessions,
             rolls=self.rolls,
         )
-        return {"fingerprints": self.reader.plan.fingerprints()}, []
+        return {}, []
 
     def learn(self, *columns: np.ndarray, names: list[str], slices: list[list[int]], seed: int) -> Answer:
         """The params that the nodes of these features learn from the slices."""
@@ -164,16 +191,11 @@ class Child:
 
     def tails(self, order: np.ndarray, *, name: str) -> Answer:
         """A plain function's value at each bar of `order`, each time over its last bars alone."""
-        function = self.plain(name)
-        return {}, [np.array([function.called(bars_of(self.rows[t + 1 - function.lookback : t + 1])) for t in order.tolist()], np.float64)]
+        return {}, [tails_of(self.plain(name), self.rows, order)]
 
     def call(self, rows: np.ndarray, *, name: str) -> Answer:
         """What a plain function gives over all these bars at once."""
-        function = self.plain(name)
-        values = np.asarray(function.function(bars_of(rows)), np.float64)
-        if values.shape != (len(rows),):
-            raise ValueError(f"for {len(rows)} bars it returns an array of shape {values.shape}, not one number for each bar")
-        return {}, [values]
+        return {}, [whole_of(self.plain(name), rows)]
 
     def plain(self, name: str) -> PlainFunction:
         found = self.exprs[name]
@@ -207,16 +229,3 @@ def parts(columns: Columns) -> list[np.ndarray]:
 
 def minutes_of(time: np.ndarray, bars: np.ndarray, contract: np.ndarray, factor: np.ndarray) -> Minutes:
     return Minutes(time, bars, contract.astype(np.int32), factor)
-
-
-def bars_of(rows: np.ndarray) -> Bars:
-    """`Bars` as a data run hands them over: read-only."""
-    columns = [np.ascontiguousarray(rows[:, i]) for i in range(5)]
-    columns.append(rows[:, 5].astype(np.int64) * np.timedelta64(60_000_000, "us") + np.datetime64(0, "us"))
-    for column in columns:
-        column.flags.writeable = False
-    return Bars(*columns)
-
-
-Question = Callable[..., Answer]
-Features = Mapping[str, Expr]

@@ -74,7 +74,8 @@ def accuse(module: Module, name: str, readings: Readings, one: np.ndarray, two: 
             add(module, name, "live", live or readings.told["live"])
         if "warmup" in readings.told:
             add(module, name, "warmup", readings.told["warmup"])
-    if dates := differing(readings.dates, one, scale, same_origin=False):  # that process, too, began with the whole
+    dates = differing(readings.dates, one, scale, same_origin=False)  # that process, too, began with the whole
+    if dates and readings.apart(readings.dates):
         is_shuffled = name in module.plain and depends_on_order(module, name, one)
         if not (is_shuffled and module.findings.accused("stateful", "future") & {name}):
             add(module, name, "stateful" if is_shuffled else "outside", dates)
@@ -86,8 +87,11 @@ def add(module: Module, name: str, kind: str, what: Difference | Leak) -> None:
 
 
 def fresh_columns(module: Module, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Features over the whole history, the first thing that a process is asked."""
+    """Features over the whole history as in a data run: built again, what learns learns first, and nothing else was asked before."""
     with module.worker() as worker:
+        worker.again()
+        if module.training is not None and (learning := [name for name in names if name in module.learning]):
+            worker.learn(module.history.minutes, learning, module.training.slices, module.training.seed)
         worker.use(names, module.learned)
         matrix = worker.read(module.history.raw).matrix
     return {name: np.ascontiguousarray(matrix[:, j]) for j, name in enumerate(names)}

@@ -17,6 +17,8 @@ KINDS = {
     "random": "the same bars give another value: seed what is random, or take it out",
     "stateful": "its value depends on what was computed before: keep nothing between calls",
     "outside": "it knows more than the bars: no files, no clock, no look-up by date; dated events belong in `events: events.csv`, learned numbers in a learner",
+    "foresight": "it knows the returns to come as no feature can: take out the table, the weights or the peek that it has them from",
+    "run": "it gives another value in `barsmith run` than in the audit: no look at arguments, environment, folders, the stack or earlier calls",
     "slow": "it cannot be checked at every bar in its time, and what is not checked does not pass: make it faster",
     "hang": "it did not answer in time: find the endless loop or the wait",
     "crash": "it failed: mend it",
@@ -25,6 +27,10 @@ KINDS = {
     "mtf": "a bar of the ladder is there before it is closed, or changes afterwards: join on the close",
     "sessions": "the session table moves with daylight saving: anchor it on the exchange's local time",
 }
+
+
+#: Kinds of which it follows that not every check was made.
+UNCHECKED = ("slow", "hang", "crash", "exit")
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,16 @@ class Leak:
 
 @dataclass
 class Findings:
-    """Collected on the way. rounding: {feature: largest difference within rounding}. settling: {feature: measured bars or None}."""
+    """Collected on the way. rounding: {feature: largest difference within rounding}. settling: {feature: measured bars or None}.
+
+    silent: features without a value anywhere, of which nothing can be said.
+    """
 
     leaks: dict[tuple[str, str], Leak] = field(default_factory=dict)
     rounding: dict[str, float] = field(default_factory=dict)
     settling: dict[str, dict[str, Any]] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
     def add(self, leak: Leak) -> None:
         """One of a feature and kind: the earliest."""
@@ -70,20 +80,27 @@ class Findings:
             self.round(feature, size)
         self.settling |= other.settling
         self.did += other.did
+        self.silent += other.silent
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """The whole result. features: how many were audited. checked_bars: base bars at which they were."""
+    """The whole result. features: how many there are. checked_bars: base bars at which they were audited, but for those that are unchecked."""
 
     features: int
     checked_bars: int
+    unchecked: tuple[str, ...]
     leaks: tuple[Leak, ...]
     rounding: dict[str, float]
     settling: dict[str, dict[str, Any]]
     audited: str
     did: tuple[str, ...]
     seconds: float
+
+    @property
+    def outside_warmup(self) -> dict[str, dict[str, Any]]:
+        """Settling of the features that need more bars than they declare."""
+        return {name: bars for name, bars in self.settling.items() if (bars["measured"] or 0) > (bars["declared"] or 0)}
 
     @property
     def is_clean(self) -> bool:
@@ -94,6 +111,7 @@ class AuditReport:
             "features": self.features,
             "checked_bars": self.checked_bars,
             "leaks": [leak.as_dict() for leak in self.leaks],
+            "unchecked": list(self.unchecked),
             "told": [{"feature": leak.feature, "kind": leak.kind, "told": leak.told} for leak in self.leaks if leak.told],
             "rounding": self.rounding,
             "settling": self.settling,

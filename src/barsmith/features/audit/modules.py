@@ -15,7 +15,8 @@ import numpy as np
 from barsmith.bars.minutes import Minutes
 from barsmith.features.audit.diagnosis import Readings, diagnose, fresh_columns
 from barsmith.features.audit.findings import Findings, Leak
-from barsmith.features.audit.fitting import Training, check_fit
+from barsmith.features.audit.fitting import Training, check_fit, same
+from barsmith.features.audit.foresight import check_foresight
 from barsmith.features.audit.history import History
 from barsmith.features.audit.opening import accuse_openers
 from barsmith.features.audit.other_histories import Shift
@@ -32,6 +33,7 @@ MOST_PER_BAR = 2e-3
 @dataclass
 class Module:
     """A user's file under audit. names: of features that are asked on. plain: lookback by name. learned: by key what its nodes learned.
+    columns: of those that nothing was found of, as a data run reads them.
 
     opens: files that it opens while it is run; opened: those that its processes opened at any time.
     """
@@ -41,10 +43,12 @@ class Module:
     history: History
     findings: Findings
     tell: Steps
+    training: Training | None = None
     names: list[str] = field(default_factory=list)
     plain: dict[str, int] = field(default_factory=dict)
     learning: list[str] = field(default_factory=list)
     learned: Mapping[str, Any] = field(default_factory=dict)
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
     all_names: list[str] = field(default_factory=list)
     opens: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
@@ -112,14 +116,14 @@ def one_by_one(phase: Phase, names: Sequence[str]) -> tuple[dict[str, Any], dict
 
 def audit_module(
     file: Path, market: Market, history: History, training: Training | None, workspace: Path, findings: Findings, tell: Steps
-) -> int:
-    """Every check over the features of one file; how many there were."""
-    module = Module(file, patient(market, len(history)), history, findings, tell)
+) -> Module:
+    """Every check over the features of one file that this process can ask for."""
+    module = Module(file, patient(market, len(history)), history, findings, tell, training)
     folders = Folders(folders_with_data(workspace, [file]))
     try:
         load(module, folders)
         if module.learning:
-            fit(module, training)
+            fit(module)
         if module.names:
             compare(module)
         accuse_openers(module, folders)
@@ -127,7 +131,7 @@ def audit_module(
         folders.close()
         if module.spare is not None:
             module.spare.close()
-    return len(set(module.all_names))
+    return module
 
 
 def patient(market: Market, bars: int) -> Market:
@@ -171,8 +175,9 @@ def note_definitions(module: Module, worker: Worker) -> None:
         module.findings.did.append(f"{module.file.name}: not audited, since the settings have no such timeframe: {names}")
 
 
-def fit(module: Module, training: Training | None) -> None:
+def fit(module: Module) -> None:
     """Learn in fresh processes, from the history and from one with another market after the training slice."""
+    training = module.training
     if training is None:
         for name in module.learning:
             module.accuse(name, AnswerError("crash", "there are too few bars to learn from"))
@@ -190,6 +195,23 @@ def fit(module: Module, training: Training | None) -> None:
 
     module.tell(f"{module.file.name}: learning twice", None)
     module.learned = check_fit(module.history, training, learned, users, module.findings)
+    module.without_failing(lambda names: learned_in_folds(module, names, training), module.learning)
+
+
+def learned_in_folds(module: Module, names: Sequence[str], training: Training) -> dict[str, None]:
+    """What is learned from the first half of the training slice, after all of it in one process and alone in another."""
+    (first, past), *_ = training.slices
+    half, kept = ((first, (first + past) // 2),), []
+    for slices in ((training.slices, half), (half,)):
+        with module.worker() as worker:
+            for each in slices:
+                learned, users = worker.learn(module.history.minutes, names, each, training.seed)
+            kept.append(learned)
+    for name in names:
+        if any(not same(kept[0][key], kept[1].get(key)) for key in users[name]) and name not in module.findings.accused("random"):
+            told = "what it learns from a shorter slice depends on what it learned before"
+            module.findings.add(Leak(name, "stateful", None, None, told))
+    return dict.fromkeys(names)
 
 
 def learned_by(module: Module, names: Sequence[str], minutes: Minutes, training: Training) -> dict[str, dict[str, Any]]:
@@ -226,8 +248,10 @@ def compare(module: Module) -> None:
     asked = [name for name in functions_of(module) if not module.findings.accused("random", "stateful") & {name}]
     for found in module.without_failing(lambda names: over_bars_at_once(module, names, live), asked).values():
         module.findings.take(found)
+    module.columns = {name: readings[name].at_once for name in readings if name not in module.findings.accused()}
+    check_foresight(module.columns, history, module.findings)
     module.findings.did.append(
-        f"{file}: {len(module.names)} features one bar at a time at all {len(history):,} bars, over the whole history twice, on other dates"
+        f"{file}: {len(readings)} features one bar at a time at all {len(history):,} bars, over the whole history twice, on other dates"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import TYPE_CHECKING
 
 from barsmith.features.audit.findings import Leak
@@ -22,7 +23,8 @@ def accuse_openers(module: Module, folders: Folders) -> None:
         for name in module.all_names or [module.file.name]:
             module.findings.add(Leak(name, "outside", None, None, f"while {module.file.name} is run it opens {each}"))
     late = {*module.opened, *folders.opened()}.difference(module.opens)
-    alone = {name: opened_alone(module, folders, name) for name in module.names} if late else {}
+    refused = [name for name in module.all_names if name in module.findings.accused("outside") and name not in module.names]
+    alone = {name: opened_alone(module, folders, name) for name in (*module.names, *refused)} if late else {}
     for name, file in alone.items():
         if file is not None:
             accuse(module, name, file)
@@ -31,7 +33,8 @@ def accuse_openers(module: Module, folders: Folders) -> None:
 
 
 def accuse(module: Module, name: str, file: str) -> None:
-    module.findings.add(Leak(name, "outside", None, None, f"it opens {file}"))
+    known = module.findings.leaks.pop((name, "outside"), Leak(name, "outside"))
+    module.findings.add(dataclasses.replace(known, told=f"it opens {file}"))  # says more than that it was refused a file
 
 
 def opened_alone(module: Module, folders: Folders, name: str) -> str | None:

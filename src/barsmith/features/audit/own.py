@@ -13,6 +13,7 @@ from barsmith.features.audit.bars_checks import check_cleaning, check_joins, che
 from barsmith.features.audit.causality import Whole
 from barsmith.features.audit.findings import Findings
 from barsmith.features.audit.fitting import Training, check_fit
+from barsmith.features.audit.foresight import check_foresight
 from barsmith.features.audit.history import History
 from barsmith.features.audit.moments import moments, starts
 from barsmith.features.audit.other_histories import same_calendar
@@ -45,7 +46,7 @@ def audit_own(
     features: Mapping[str, Expr], history: History, training: Training | None, findings: Findings, tell: Steps, *, dated: Sequence[str] = ()
 ) -> int:
     """Every check over these features; how many there were. dated: those that may know dates, as scheduled events do."""
-    known = learned_features(features, history, training, findings, tell)
+    known = with_what_it_learns(features, history, training, findings, tell)
     reader = OwnReader(known, base=history.base, sessions=history.sessions, rolls=history.rolls)
     whole = Whole.of(reader, history)
     cuts = moments(history.minutes, history.sessions, prefixes_for(len(history), len(known)))
@@ -60,10 +61,11 @@ def audit_own(
     rows = starts(history.minutes, history.sessions)
     tell(f"{len(rows)} later starts", None)
     causality.later_starts(reader, history, whole, rows, findings, lambda share: tell("later starts", share))
+    check_foresight(dict(zip(whole.names, whole.columns.matrix.T, strict=True)), history, findings)
     tell("the same bars on other dates", None)
     shifted(known, history, whole, findings, dated)
     findings.did.append(
-        f"{len(known)} features: {len(cuts)} prefixes from raw rows on, {bars:,} bars live after {len(restores)} restores, {len(rows)} later starts, other dates"
+        f"{len(known)} features: {len(cuts)} prefixes from raw rows on, {bars:,} bars live after {len(restores)} restores, {len(rows)} later starts, other dates, foresight"
     )
     return len(known)
 
@@ -83,7 +85,7 @@ def shifted(known: Mapping[str, Expr], history: History, whole: Whole, findings:
             findings.add(leak)
 
 
-def learned_features(
+def with_what_it_learns(
     features: Mapping[str, Expr], history: History, training: Training | None, findings: Findings, tell: Steps
 ) -> dict[str, Expr]:
     """The features with what they learn in their places; without a training slice those that learn are left out."""

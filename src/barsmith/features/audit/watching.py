@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import site
 import struct
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-#: Files that are code; what Python and its libraries read lies in folders of their own.
+import polars as pl
+
+#: Code, where whoever opens it is one that loads or shows code.
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dylib", ".dll", ".pth", ".egg-link", ".nbi", ".nbc", ".zip")
-SYSTEM = (
-    "/proc",
-    "/sys",
-    "/dev",
-    "/etc",
-    "/usr/lib",
-    "/usr/share",
-    "/usr/local/lib",
-    "/lib",
-    "/lib64",
-    "/System",
-    "/Library",
-    "C:\\Windows",
-)
-_OPENS = (
-    "open",
-    "sqlite3.connect",
-    "socket.connect",
-    "socket.getaddrinfo",
-    "urllib.Request",
+#: Code whose opening the kernel reports, be it by an editor.
+SOURCES = (".py", ".pyc")
+#: Folders and devices that hold nobody's data.
+SYSTEM: tuple[str, ...] = ("/proc", "/sys", "/etc", "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/System", "/Library", "C:\\Windows")
+SYSTEM += ("/dev/null", "/dev/urandom", "/dev/random", "/usr/share/locale")
+#: What every process may open, whoever asks for it: the clock changes of the world.
+ZONES = "zoneinfo"
+#: Libraries that open whatever they are told to: who calls them has opened it.
+READERS = ("numpy", "polars", "pandas", "pyarrow", "scipy", "joblib")
+#: Events that count whoever raises them, and those that count where the user's own code does.
+ALWAYS = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "urllib.Request", "sqlite3.connect")
+BY_USER: tuple[str, ...] = (
     "subprocess.Popen",
     "os.system",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
     "os.posix_spawn",
+    "os.spawn",
+    "os.listdir",
+    "os.scandir",
 )
+BY_USER += ("ctypes.dlopen", "mmap.__new__", "gc.get_objects", "gc.get_referrers", "sys._current_frames")
 
 
 class Watcher:
@@ -47,38 +49,57 @@ class Watcher:
 
     def __init__(self, file: Path) -> None:
         self.file, self.noted = file.resolve(), dict[str, None]()
-        self.own = own_folders()
+        self.own, self.loaders, self.standard, self.packages = own_folders(), loaders(), tuple(standard_library()), tuple(packages())
+        self.readers = tuple(os.path.join(place, name) + os.sep for place in self.packages for name in READERS)
 
     def begin(self) -> None:
+        for name in dir(pl):
+            if name.startswith(("read_", "scan_")):  # its own code opens files where Python does not see it
+                setattr(pl, name, self.noting(getattr(pl, name)))
         sys.addaudithook(self.hook)
 
+    def noting(self, reader: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(reader)
+        def read(*arguments: Any, **more: Any) -> Any:
+            for source in (*arguments[:1], more.get("source")):
+                if isinstance(source, str | os.PathLike):
+                    self.noted[os.path.abspath(os.fspath(source))] = None
+            return reader(*arguments, **more)
+
+        return read
+
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in _OPENS:
-            return
-        if event == "open":
-            path = arguments[0]
-            if isinstance(path, str | bytes | os.PathLike):
-                with contextlib.suppress(Exception):  # a hook that raises would change what it watches
-                    self.note(os.path.abspath(os.fsdecode(path)))
-        elif event.startswith(("socket", "urllib", "sqlite3")) or self.is_called_by_user():
-            self.noted[f"{event} {ascii(arguments)[:100]}"] = None
+        with contextlib.suppress(Exception):  # a hook that raises would change what it watches
+            if event == "open":
+                if isinstance(arguments[0], str | bytes | os.PathLike):
+                    self.note(os.path.abspath(os.fsdecode(arguments[0])))
+            elif event in ALWAYS or (event in BY_USER and self.is_called_by_user()):
+                self.noted[f"{event} {ascii(arguments)[:100]}"] = None
 
     def note(self, path: str) -> None:
-        if is_data(path, self.own) and Path(path) != self.file:
+        real = os.path.realpath(path)
+        if Path(path) == self.file or ZONES in real or os.path.isdir(real):
+            return
+        is_code = real.lower().endswith(CODE) or "__pycache__" in real
+        if is_code and sys._getframe(2).f_code.co_filename.startswith(self.loaders):
+            return
+        if not is_below(real, self.own) or self.is_called_by_user():
             self.noted[path] = None
 
     def is_called_by_user(self) -> bool:
-        """Whether the nearest caller outside the standard library is the user's own code, not an installed library's."""
-        standard = sysconfig.get_paths()["stdlib"]
-        packages = sysconfig.get_paths()["purelib"]
+        """Whether the nearest caller that is no reader of files for others is the user's own code, not a library's or an import."""
         frame: Any = sys._getframe(1)
         while frame is not None:
             name = frame.f_code.co_filename
-            if name.startswith(packages) or ("barsmith" in name and name != str(self.file)):
-                if name != __file__:
-                    return False
-            elif not name.startswith((standard, "<frozen")):
+            if name.startswith("<frozen importlib"):
+                return False
+            if name == str(self.file):
                 return True
+            if name != __file__ and not name.startswith(self.readers):
+                if name.startswith(self.packages):
+                    return False
+                if not name.startswith(("<frozen", *self.standard)):
+                    return True
             frame = frame.f_back
         return False
 
@@ -86,29 +107,37 @@ class Watcher:
         return list(self.noted)
 
 
+def packages() -> Iterable[str]:
+    """Where installed packages and barsmith lie."""
+    places = {*site.getsitepackages(), site.getusersitepackages(), *(each for each in sys.path if each.endswith("-packages"))}
+    places |= {sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")} | {str(Path(__file__).parents[2])}
+    return sorted(places | {os.path.realpath(place) for place in places})
+
+
+def standard_library() -> Iterable[str]:
+    places = {os.path.dirname(os.__file__), *(sysconfig.get_paths()[kind] for kind in ("stdlib", "platstdlib"))}
+    return sorted(places | {os.path.realpath(place) for place in places})
+
+
+def loaders() -> tuple[str, ...]:
+    """Who opens code for what it is: imports, tracebacks, and the cache of compiled code."""
+    showing = [
+        os.path.join(place, f"{name}.py") for place in standard_library() for name in ("linecache", "tokenize", "pkgutil", "zipfile")
+    ]
+    return ("<frozen", *showing, *(os.path.join(place, name) for place in packages() for name in ("numba", "llvmlite")))
+
+
 def own_folders() -> tuple[str, ...]:
     """Where Python, its libraries, barsmith and the compiled code's cache lie."""
     import numba
 
-    places = [
-        sys.prefix,
-        sys.base_prefix,
-        sys.exec_prefix,
-        os.path.dirname(os.__file__),
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    ]
-    places += [str(Path(__file__).parents[2]), str(vars(numba.config)["CACHE_DIR"]), *SYSTEM]
-    places += [os.path.join(os.path.expanduser("~"), each) for each in (".cache", ".config/matplotlib", ".matplotlib")]
-    return tuple(os.path.realpath(place) for place in places) + tuple(places)
+    home = [os.path.join(os.path.expanduser("~"), each) for each in (".cache/matplotlib", ".config/matplotlib", ".matplotlib")]
+    places = [*standard_library(), *packages(), str(vars(numba.config)["CACHE_DIR"]), *SYSTEM, *home]
+    return tuple({*places, *map(os.path.realpath, places)})
 
 
-def is_data(path: str, own: Iterable[str]) -> bool:
-    """Whether a path is neither code nor one of the system's own folders."""
-    real = os.path.realpath(path)
-    if real.lower().endswith(CODE) or "__pycache__" in real or os.path.isdir(real):
-        return False
-    return not any(real == place or real.startswith(place.rstrip(os.sep) + os.sep) for place in own)
+def is_below(path: str, places: Iterable[str]) -> bool:
+    return any(path == place or path.startswith(place.rstrip(os.sep) + os.sep) for place in places)
 
 
 class Folders:
@@ -129,7 +158,7 @@ class Folders:
                     self.names[watch] = folder
 
     def opened(self) -> list[str]:
-        """The files that were opened since it was last asked; code and folders are left out."""
+        """The files that were opened since it was last asked; sources and folders are left out."""
         found: dict[str, None] = {}
         while self.fd >= 0:
             try:
@@ -142,7 +171,7 @@ class Folders:
                 name = events[at + 16 : at + 16 + size].rstrip(b"\0")
                 at += 16 + size
                 path = self.names.get(watch, Path("?")) / os.fsdecode(name)
-                if name and not mask & 0x40000000 and is_data(str(path), ()):
+                if name and not mask & 0x40000000 and path.suffix.lower() not in SOURCES:
                     found[str(path)] = None
         return list(found)
 

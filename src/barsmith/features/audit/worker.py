@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -28,11 +29,13 @@ from barsmith.features.audit.readers import Columns
 COMPILING = 3
 #: Tails that are asked for at once, at first.
 FIRST_PART = 10
+#: How a child may say that it failed.
+FAILED = ("crash", "exit", "outside")
 STARTING = "from barsmith.features.audit.child import main; main()"
 
 
 class AnswerError(Exception):
-    """The user's file did not answer as it must. kind: crash, exit, hang or slow."""
+    """The user's file did not answer as it must. kind: crash, exit, hang, slow, or outside where a file was closed to it."""
 
     def __init__(self, kind: str, told: str, bar: int | None = None) -> None:
         super().__init__(told)
@@ -69,20 +72,24 @@ class Worker:
     """
 
     def __init__(self, file: Path, market: Market, shift: Shift | None = None) -> None:
+        """shift: other dates, and with them other circumstances: files that are closed, another clock, other arguments."""
         self.file, self.market, self.patience, self.shift = file, market, market.patience, shift or Shift()
         self.names: tuple[str, ...] = ()
         self.deadline, self.is_late, self.over = float("inf"), False, threading.Event()
 
         self.folder = tempfile.TemporaryDirectory(prefix="bars-", ignore_cleanup_errors=True)  # an empty place to stand in
+        self.line, its_end = socket.socketpair()  # unlike a pipe it can be hung up while others hold its end
+        self.into, self.out = self.line.makefile("wb"), self.line.makefile("rb")
         self.process = subprocess.Popen(  # noqa: S603 this interpreter
             [sys.executable, "-c", STARTING],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=its_end.fileno(),
+            stdout=its_end.fileno(),
             stderr=subprocess.DEVNULL,
             cwd=self.folder.name,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(importable())},
             start_new_session=True,  # so that what it starts can be ended with it
         )
+        its_end.close()
         threading.Thread(target=self.watch, daemon=True).start()
         try:
             head, _ = self.ask("load", within=self.patience.load, **self.definition())
@@ -111,22 +118,25 @@ class Worker:
             "timeframes": list(market.timeframes),
             "params": {family: {key: list(values) for key, values in chosen.items()} for family, chosen in market.params.items()},
             "shift": [self.shift.days, self.shift.numbers],
+            "elsewhere": self.shift.days != 0,
         }
 
     def close(self) -> None:
         self.over.set()
         self.kill()
-        for stream in (self.process.stdin, self.process.stdout):
+        for stream in (self.into, self.out, self.line):
             with contextlib.suppress(OSError):
-                stream.close()  # type: ignore[union-attr]
+                stream.close()
         self.process.wait()
         self.folder.cleanup()
 
     def kill(self) -> None:
-        """End the process and whatever it has started."""
+        """End the process and its group, and wait for no word of what it has started elsewhere."""
         with contextlib.suppress(OSError, AttributeError):  # gone already, or a system without groups
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
+        with contextlib.suppress(OSError):
+            self.line.shutdown(socket.SHUT_RDWR)
 
     def watch(self) -> None:
         """End the process once its deadline has passed: whoever waits for its answer then reads the end of the pipe."""
@@ -138,17 +148,16 @@ class Worker:
 
     def ask(self, question: str, *arrays: np.ndarray, within: float, **more: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Raises AnswerError where it fails, ends or does not answer within so many seconds."""
-        into, out = self.process.stdin, self.process.stdout
         self.deadline = time.monotonic() + within
         try:
-            send(into, {"ask": question, **more}, *arrays)  # type: ignore[arg-type]
-            head, columns = receive(out)  # type: ignore[arg-type]
+            send(self.into, {"ask": question, **more}, *arrays)
+            head, columns = receive(self.out)
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise self.ended(within, error) from error
         finally:
             self.deadline = float("inf")
         if "failed" in head:
-            raise AnswerError("exit" if head["failed"] == "exit" else "crash", str(head.get("told", ""))[:500])
+            raise AnswerError(head["failed"] if head["failed"] in FAILED else "crash", str(head.get("told", ""))[:500])
         return head, columns
 
     def ended(self, within: float, error: Exception) -> AnswerError:
@@ -164,6 +173,9 @@ class Worker:
         return (
             AnswerError("crash", f"killed by signal {-code}") if code < 0 else AnswerError("exit", f"it ended its process with code {code}")
         )
+
+    def again(self) -> None:
+        self.ask("again", within=self.patience.load)
 
     def use(self, names: Sequence[str], learned: Mapping[str, Any] | None = None) -> None:
         self.ask("use", names=list(names), learned=dict(learned or {}), within=self.patience.answer)
@@ -261,6 +273,3 @@ def importable() -> list[str]:
 
 def arrays_of(minutes: Minutes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return minutes.time, minutes.bars, minutes.contract.astype(np.int64), minutes.factor
-
-
-Stream = BinaryIO
