@@ -144,6 +144,17 @@ def _missing_seed(folder: Path) -> None:
 
 
 text_case("C55", "config/out-of-range", "labels: {k_up: 0}", "labels: {k_down: -1}", "barriers: {MES: {k_up: 1, k_down: 0.0}}")
+text_case(
+    "C55",
+    "config/out-of-range",
+    "labels: {k_up: 101}",
+    "labels: {unit: fraction, k_up: 1.0, k_down: 0.5}",
+    says="correct k_up, or the unit",
+)
+text_case("C55", "config/out-of-range", "barriers: {MES: {k_up: 1, k_down: 0.5, unit: fraction}}", says="a fraction of the price below 1")
+text_case("C55", "config/out-of-range", "labels: {unit: ticks, k_up: 100001, k_down: 1}", "labels: {events: cusum, cusum_threshold: 0}")
+text_case("C55", "config/out-of-range", "labels: {events: cusum, cusum_unit: fraction, cusum_threshold: 1}", says="labels.cusum_threshold")
+text_case("C55", "config/out-of-range", "labels: {max_bars: 0}", "labels: {trend_min_bars: 1}", "labels: {trend_min_t: -1}")
 text_case("C53", "config/dates", "rolls: [2026-03-12T06:00Z, 2025-12-11T06:00Z]", "rolls: [2026-13-12T06:00Z]")
 text_case("C56", "config/version", "version: 2", "version: 99", says="upgrade barsmith")
 text_case("C50", "config/calendar", "instruments: {ZB: {calendar: nyse}}", "instruments: {MES: {calendar: ''}}", says="equity_index")

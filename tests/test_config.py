@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from barsmith.config import SHIPPED_SYMBOLS, SPLIT_KEYS, AlarmLevels, Settings, SplitSettings, canonical, safe_name, shown
+from barsmith.config import SHIPPED_SYMBOLS, SPLIT_KEYS, AlarmLevels, LabelSettings, Settings, SplitSettings, canonical, safe_name, shown
 from barsmith.config_reading import Loaded, load_settings, settings_from
 from barsmith.errors import UsageError
 from barsmith.instruments import SHIPPED
@@ -284,3 +284,31 @@ def test_an_embargo_that_nobody_gave_is_five_days_of_base_bars(given, bars):
     settings = Settings.model_validate(given)
     assert settings.embargo_bars == settings.splits.embargo_bars == bars
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("labels: {unit: ticks}", "labels"),
+        ("labels: {unit: fraction, k_up: 0.01}", "labels"),
+        ("labels: {primary_signal: cross.csv, method: fixed_horizon}", "labels"),
+        ("labels: {method: trend_scanning, trend_min_bars: 6}", "trend_min_bars"),
+        ("labels: {method: trend_scanning, trend_min_bars: 4, max_bars: 3}", "trend_min_bars"),
+    ],
+)
+def test_label_settings_that_do_not_go_together_are_refused(tmp_path: Path, text: str, where: str) -> None:
+    error = refused(tmp_path, text)
+    assert error.code == "config/inconsistent"
+    assert where in error.where
+
+
+def test_a_method_a_rule_and_a_unit_that_nobody_knows_are_refused(tmp_path: Path) -> None:
+    for text in ("method: triple_barier", "session: holds", "unit: points", "events: cusums", "cusum_unit: ticks", "uniqueness: 2"):
+        assert refused(tmp_path, f"labels: {{{text}}}").code.startswith("config/")
+
+
+def test_the_classes_that_there_should_be_follow_from_the_method() -> None:
+    assert LabelSettings().classes == {-1: "short", 0: "neutral", 1: "long"}
+    assert LabelSettings(primary_signal="cross.csv").classes == {0: "unpaid", 1: "paid"}
+    assert list(LabelSettings(method="trend_scanning").classes) == [-1, 1]
+    assert list(LabelSettings(method="trend_scanning", trend_min_t=3.0).classes) == [-1, 0, 1]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from barsmith.config import LabelSettings
 from barsmith.features.registry import catalogue
 from barsmith.models import ModelRegistry, discover, fit_model, load_params, predict_model
 from barsmith.testing.features import Trial, a_flat_market_is_finite_and_bounded
@@ -66,7 +68,9 @@ def test_the_model_of_the_guide_trains_and_answers(tmp_path):
     assert "nearest_mean" not in ModelRegistry.list_all()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "docs/add_a_feature.md", "docs/add_a_model.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "docs/add_a_feature.md", "docs/add_a_model.md", "docs/labels.md"]
+)
 def test_every_file_that_a_page_names_is_there(page):
     text = (ROOT / page).read_text()
     named = re.findall(r"`((?:docs|tests|bench|examples|scripts|config|src|tools)/[\w./-]+\w)`", text)
@@ -79,3 +83,14 @@ def test_every_python_file_that_a_page_names_by_its_name_alone_is_in_the_tree(pa
     there = {path.name for folder in ("src", "tests", "tools", "bench", "examples", "scripts") for path in (ROOT / folder).rglob("*.py")}
     named = set(re.findall(r"`(\w+\.py)`", (ROOT / page).read_text()))
     assert named - there - USERS_OWN == set()
+
+
+def test_the_examples_of_the_labels_page_run_and_its_settings_are_the_defaults(capsys):
+    for block in blocks("docs/labels.md"):
+        exec(block, {})
+    said = capsys.readouterr().out
+    assert "[0.83 0.75 1.  ]" in said
+    assert "'unlabelled'" in said
+    page = (ROOT / "docs/labels.md").read_text()
+    written = yaml.safe_load(re.search(r"    labels:\n(?:      .*\n)+", page)[0])
+    assert written["labels"] == LabelSettings().model_dump()

@@ -77,3 +77,17 @@ def test_a_contract_whose_prices_cannot_be_is_refused() -> None:
     assert (error.code, error.came) == ("config/out-of-range", "10 and 10")
     assert refused(instruments={"MES": {"calendar": "nyse"}}).code == "config/calendar"
     assert refused(instruments={"MES": {"tick": 0.0}}).code == "config/out-of-range"
+
+
+def test_a_distance_is_never_taken_in_another_unit_than_its_own() -> None:
+    barriers = {"MES": {"k_up": 20.0, "k_down": 16.0, "unit": "ticks"}}
+    found = instrument("MES", settings_from(barriers=barriers))
+    assert (found.k_up, found.k_down, found.barrier_unit) == (20.0, 16.0, "ticks")
+    one = instrument("MES", settings_from(barriers=barriers, labels={"k_up": 30.0, "k_down": 30.0, "unit": "ticks"}))
+    assert (one.k_up, one.k_down, one.barrier_unit) == (30.0, 30.0, "ticks")
+    both = instrument("MES", settings_from(barriers=barriers, labels={"k_up": 2.0, "k_down": 3.0}))
+    assert (both.k_up, both.k_down, both.barrier_unit) == (2.0, 3.0, "atr")
+    with pytest.raises(UsageError, match="set both, or labels.unit: ticks") as caught:
+        instrument("MES", settings_from(barriers=barriers, labels={"k_up": 2.0}))
+    assert caught.value.code == "config/inconsistent"
+    assert instrument("MGC", settings_from(barriers=barriers, labels={"k_up": 4.0})).k_up == 4.0, "another contract's ticks harm nobody"

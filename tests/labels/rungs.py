@@ -6,6 +6,7 @@ import numpy as np
 
 from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import Minutes
+from barsmith.bars.sessions import Sessions
 
 
 def minutes_of(time: list[int], prices: list[list[float]], contract: list[int] | None = None) -> Minutes:
@@ -36,3 +37,19 @@ def random_minutes(seed: int, n: int = 600, missing: float = 0.1, contracts: int
     low = np.minimum(open_, close) - rng.integers(0, 3, len(time)) * 0.25
     number = np.sort(rng.integers(0, contracts, len(time))).tolist()
     return minutes_of(time.tolist(), np.column_stack([open_, high, low, close]).tolist(), number)
+
+
+def hourly_sessions(count: int = 40, first: int = 1_000_000, length: int = 60, rest: int = 20) -> Sessions:
+    """Sessions of `length` minutes with `rest` minutes between them."""
+    opens = first + (length + rest) * np.arange(count, dtype=np.int64)
+    return Sessions("made by hand", "ETH", opens, opens + length, np.arange(count, dtype=np.int64), (0, 1 << 40))
+
+
+def session_minutes(sessions: Sessions, seed: int, n: int = 600, missing: float = 0.1, contracts: int = 1) -> Minutes:
+    """`random_minutes` without those between the sessions."""
+    found = random_minutes(seed, n, missing, contracts)
+    return kept(found, sessions.numbers(found.time) >= 0)
+
+
+def kept(minutes: Minutes, rows: np.ndarray) -> Minutes:
+    return Minutes(minutes.time[rows], minutes.bars[rows], minutes.contract[rows], minutes.factor[rows])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _values(column: pl.Series, where: str) -> np.ndarray:
     if wrong.any():
         row = int(wrong.arg_max() or 0)
         more = f" and {int(wrong.sum()) - 1} more" if int(wrong.sum()) > 1 else ""
-        came = f"{shown(text[row]) if text[row] is not None else 'nothing'} in row {row}{more}"
+        came = f"{shown(text[row]) if text[row] is not None else 'nothing'} as signal {row + 1}{more}"
         raise DataError("signals/value", expected="signals of -1, 0 and 1", came=came, do="correct it: 0 is no signal", where=where)
     return number.cast(pl.Int8).to_numpy()
 
@@ -128,5 +129,6 @@ def _said_of_signals() -> Iterator[None]:
         yield
     except (DataError, UsageError) as error:
         code = error.code.replace("bars/", "signals/", 1)
-        expected, came = (text.replace("one-minute bars", "signals").replace("bars", "signals") for text in (error.expected, error.came))
-        raise type(error)(code, expected=expected, came=came, do=error.do, where=error.where) from error
+        words = (text.replace("one-minute bars", "signals") for text in (error.expected, error.came, error.do))
+        expected, came, do = (re.sub(r"\bbar(s?)\b", r"signal\1", text) for text in words)
+        raise type(error)(code, expected=expected, came=came, do=do, where=error.where) from error
