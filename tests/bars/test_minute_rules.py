@@ -173,7 +173,7 @@ def test_no_rule_reads_a_later_minute_and_going_on_gives_the_same_bits(seed: int
     frame = wild(seed)
     whole, part = cleaned(frame, **rules)[0], cleaned(frame[:cut], **rules)[0]
     assert same(part, whole[: len(part)]) or not len(part)
-    if frame["roll_ratio"][:cut].is_null().all() or len(part) and part.names == whole.names:
+    if frame["roll_ratio"][:cut].is_null().all() or (len(part) and part.names == whole.names):
         assert same(clean(frame[cut:], EQUITY, after=part, rules=CleanSettings(**rules))[0], whole)
 
 

@@ -80,11 +80,11 @@ class LiveSession:
             return self.repeated(time, message.bar)
         if why := self.refusal(message, number):
             return self.left_out(message, why)
-        self.forget_holed(number)
         known, carried = len(self.times), self.carried
         try:
             finished = self.fill(time)
             self.roll(message)
+            known -= self.forget_holed(number)
             finished += self.take(time, message.bar)
             self.judge(time, message.bar, number)
             self.carried = None
@@ -158,18 +158,24 @@ class LiveSession:
         if message.roll_ratio is not None and message.time > max(self.newest, self.carried[0] if self.carried else -1):
             self.carried = (message.time, message.roll_ratio * (self.carried[1] if self.carried else 1.0))
 
-    def forget_holed(self, number: int) -> None:
-        """With a new session the ones before it that miss too many minutes are forgotten, as a file's are."""
+    def forget_holed(self, number: int) -> int:
+        """With a new session the ones before it that miss too many minutes are forgotten, as a file's are. Returns how many minutes fewer stand in `times`."""
         rules = self.bundle.settings.clean
         if rules.gaps != "drop_session" or self.newest < 0 or self.bundle.sessions.number(self.newest) == number:
-            return
-        minutes, forgotten = without_holed(self.minutes(), self.bundle.sessions, rules.max_gap, number)
-        if forgotten:
-            self.counts["dropped_sessions"] += forgotten
-            self.past, self.names = minutes, minutes.names
-            for column in (self.times, self.rows, self.contracts, self.factors):
-                column.clear()
-            self.stand(minutes)
+            return 0
+        known = self.minutes()
+        minutes, forgotten = without_holed(known, self.bundle.sessions, rules.max_gap, number)
+        if not forgotten:
+            return 0
+        self.counts["dropped_sessions"] += forgotten
+        gone = int(known.contract[np.searchsorted(known.time, minutes.time[0])]) if len(minutes) else 0
+        contract, factor, names, fewer = self.contract - gone, self.factor, self.names[gone:], len(self.times)
+        for column in (self.times, self.rows, self.contracts, self.factors):
+            column.clear()
+        self.past = minutes
+        self.stand(minutes)
+        self.contract, self.factor, self.names = contract, factor, names  # those of the minute at hand, which may roll
+        return fewer
 
     def answer(self, finished: list[Finished]) -> list[Signal]:
         self.finished = {each.start: each for each in finished}
