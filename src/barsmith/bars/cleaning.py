@@ -35,7 +35,7 @@ def clean(
     """In-session minutes of one continuous series, after those of `after`, and what was counted on the way.
 
     raw: checked raw bars (`read_raw(...).frame`), sorted and unique. rolls: see `continue_minutes`. rules: see `minute_rules.py`.
-    Counts of raw: rows, out_of_session (dropped), thin and outliers (dropped where the rules say so), minutes, sessions,
+    Counts of raw: rows, out_of_session (dropped), thin (dropped), outliers, outliers_dropped, minutes, sessions,
     empty_sessions (of the table's, between the first and the last), missing_minutes (between the first and the last minute of their
     session), filled, dropped_sessions, rolls, guessed_rolls, first_outliers (UTC minutes), doubtful_days (ISO dates on which many
     minutes fell outside the sessions: bars beat the table, so correct it with `exceptions`).
@@ -65,6 +65,7 @@ def clean(
         "out_of_session": len(time) - len(seen),
         "thin": found.thin,
         "outliers": found.far,
+        "outliers_dropped": found.far if rules.outliers == "drop" else 0,
         "minutes": len(seen) - int(np.count_nonzero(~found.kept)),
         "filled": made,
         "sessions": int(traded),

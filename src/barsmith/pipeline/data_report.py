@@ -94,6 +94,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Data quality", quality),
         ("Warnings of the reader", warned),
         ("Rolls", rolls),
+        ("First minutes that reach far from the close before", outlier_rows(facts.cleaned)),
         ("Labels before the test split", labels),
         ("Splits", splits),
         ("Rows for a model", sets),
@@ -102,6 +103,11 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Features dropped", dropped),
     ]
     return [(heading, rows) for heading, rows in found if rows]
+
+
+def outlier_rows(cleaned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    done = "left out" if cleaned.get("outliers_dropped") else "kept and counted"
+    return [{"minute": minute, "done": done} for minute in cleaned.get("first_outliers", [])]
 
 
 def roll_row(roll: Mapping[str, Any], chosen: list[dict[str, Any]]) -> dict[str, Any]:
