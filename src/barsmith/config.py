@@ -171,6 +171,28 @@ class IngestSettings(Section):
     allow_outside: bool = False  # follow a link out of data/raw
 
 
+def _gaps(value: object) -> object:
+    if value == "interpolate":
+        expected = (
+            "keep, fill or drop_session: a gap that is interpolated between the prices around it tells its bars the price that comes after"
+        )
+        raise wrong("config/leakage", expected, "interpolate", "keep gaps, or fill them forward with the last close (gaps: fill)")
+    return value
+
+
+class CleanSettings(Section):
+    """What is left out and what is filled; every rule looks back only, and holds live as in a file."""
+
+    gaps: Annotated[Literal["keep", "fill", "drop_session"], BeforeValidator(_gaps)] = "keep"
+    max_fill: Annotated[int, Field(ge=1, le=1440)] = 5  # minutes of a gap that are filled with the last close, for fill
+    max_gap: Annotated[int, Field(ge=1, le=1440)] = 30  # minutes missing in a row that a session survives, for drop_session
+    outliers: Literal["flag", "drop"] = "flag"
+    outlier_ranges: Annotated[float, Field(gt=0, le=1e6)] = 30.0  # mean ranges of 60 minutes that a minute may reach from the close before
+    min_volume: Annotated[float, Field(ge=0, le=1e12)] = (
+        0.0  # contracts below which a minute is left out; 1 leaves out fillers without volume
+    )
+
+
 class SessionSettings(Section):
     """Which minutes of the day are kept."""
 
@@ -366,6 +388,7 @@ class Settings(Section):
     rolls: Rolls = ()
     events: str | None = None  # a CSV file of scheduled events, relative to the workspace
     ingest: IngestSettings = IngestSettings()
+    clean: CleanSettings = CleanSettings()
     sessions: SessionSettings = SessionSettings()
     clock: ClockSettings = ClockSettings()
     features: FeatureSettings = FeatureSettings()

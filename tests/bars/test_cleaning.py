@@ -26,8 +26,8 @@ def test_minutes_of_the_break_are_dropped_and_counted() -> None:
     minutes, counts = clean(raw([MONDAY + i for i in range(0, 80, 2)]), EQUITY)
     assert minutes.time.tolist() == [MONDAY + i for i in range(0, 10, 2)] + [MONDAY + i for i in range(70, 80, 2)]
     assert counts == {
-        "rows": 40, "out_of_session": 30, "minutes": 10, "sessions": 2, "empty_sessions": 0,
-        "missing_minutes": 8, "rolls": 0, "guessed_rolls": 0, "doubtful_days": ["2025-06-09"],
+        "rows": 40, "out_of_session": 30, "thin": 0, "outliers": 0, "outliers_dropped": 0, "minutes": 10, "filled": 0, "sessions": 2, "empty_sessions": 0,
+        "dropped_sessions": 0, "missing_minutes": 8, "rolls": 0, "guessed_rolls": 0, "first_outliers": [], "doubtful_days": ["2025-06-09"],
     }  # fmt: skip
 
 

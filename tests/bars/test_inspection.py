@@ -11,11 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 from test_bad_bars import CASES, Case
-from vendor_files import FORMS, plain, plain_parquet
+from vendor_files import FORMS, databento_raw, plain, plain_parquet
 
 from barsmith.bars.inspection import Inspection, inspect_file
 from barsmith.bars.inspection_market import root_in_name, tick_of
 from barsmith.bars.inspection_yaml import yaml_of
+from barsmith.bars.minutes import as_minutes
+from barsmith.bars.sessions import load_sessions
 from barsmith.bars.simulate import simulate
 from barsmith.config_reading import load_settings
 from barsmith.errors import BarsmithError, DataError
@@ -145,6 +147,37 @@ def test_fillers_without_volume_in_the_breaks_hide_nothing(tmp_path: Path) -> No
     assert found(inspection, "timezone") == ("America/New_York", "sure")
     assert found(inspection, "timestamps") == ("close", "sure")
     assert inspection.quality.warned("bars/zero-volume") > 0
+
+
+def test_a_clock_that_no_zone_has_is_not_taken_for_the_nearest(tmp_path: Path) -> None:
+    """MetaTrader's servers stand two or three hours before UTC and change with New York."""
+    bars = market("MES", 60, date(2025, 9, 15))
+    server = bars["datetime"].dt.convert_time_zone("America/New_York").dt.replace_time_zone(None) + timedelta(hours=7)
+    inspection = inspected(tmp_path, "MES.csv", bars.with_columns(datetime=server.dt.strftime("%Y.%m.%d %H:%M")).write_csv().encode())
+    assert found(inspection, "timezone") == ("nearly Europe/Athens", "not known")
+    assert "ingest.timezone" not in inspection.settings
+    assert "export the stamps in UTC" in next(q.asks for q in inspection.questions if q.setting == "ingest.timezone")
+
+
+def test_a_databento_file_of_contracts_and_spreads_becomes_one_series(tmp_path: Path) -> None:
+    near = market("MES", 6, date(2025, 9, 8))
+    prices = ("open", "high", "low", "close")
+    number = load_sessions("equity_index").numbers(as_minutes(near["datetime"]))
+    is_early = pl.Series(number < number[0] + 3)
+    near = near.with_columns(volume=pl.when(is_early).then(90).otherwise(10))
+    far = near.with_columns(pl.col(*prices) + 55.25, volume=pl.when(is_early).then(10).otherwise(90))
+    spread = near.with_columns(*(pl.lit(-55.25).alias(name) for name in prices))
+    named = [(near, "MESU5"), (far, "MESZ5"), (spread, "MESU5-MESZ5")]
+    rows = pl.concat([pl.read_csv(databento_raw(bars, name)) for bars, name in named]).sort("ts_event", maintain_order=True)
+    data = rows.write_csv().encode()
+    inspection = inspected(tmp_path, "glbx-mdp3.ohlcv-1m.csv", data)
+    assert found(inspection, "contracts")[0] == "MESU5, MESZ5"
+    assert inspection.quality.spreads == len(near)
+    expected = pl.concat([near.filter((number > number[0]) & (number < number[0] + 4)), far.filter(number >= number[0] + 4)])
+    bars = ingested(tmp_path / "workspace", inspection, data)
+    assert bars.drop("contract", "roll_ratio").equals(expected.with_columns(pl.col("volume").cast(pl.Float64)))
+    roll = inspection.quality.rolls[0]
+    assert roll["new_close"] - roll["old_close"] == 55.25
 
 
 @pytest.mark.parametrize("symbol", ["MGC", "SI", "CL"])

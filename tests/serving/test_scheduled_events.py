@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from forging import Record, forge, record_in
 
-from barsmith.cli.features import known
+from barsmith.cli.known_features import known_features
+from barsmith.config_reading import load_settings
 from barsmith.errors import BarsmithError, DataError, IntegrityError, UsageError
 from barsmith.pipeline.api import rerun, run, train
 from barsmith.serving.bundle import Bundle
@@ -157,9 +158,9 @@ def test_an_events_file_outside_the_workspace_is_refused(copied: Path, tmp_path:
 def test_features_list_shows_the_chosen_set_with_the_events(copied: Path) -> None:
     (copied / "config" / "pipeline.yaml").write_text(CONFIG)
     write_events(copied)
-    found, base = known(copied, None)
-    assert base == "5m"
-    listed = {name: one.entry(base) for name, one in found.items()}
+    known = known_features(copied, load_settings(copied).settings, None)
+    assert known.base == "5m"
+    listed = {name: one.entry(known.base) for name, one in known.chosen.items()}
     assert set(listed) >= {"rsi_14", "rsi_on_15m", "hour_sin", "hour_cos", *NAMES}
     assert {name for name in listed if not name.startswith(("hour_", "rsi_", "event_"))} == set()
     assert (listed["event_cpi_hours_to"]["group"], listed["event_cpi_hours_to"]["unit"]) == ("events", "hours")

@@ -39,6 +39,8 @@ from barsmith.errors import DataError
 from barsmith.instruments import SHIPPED, Instrument
 
 SURE, LIKELY, UNKNOWN = "sure", "likely", "not known"
+SHIFTED = 4
+"""Stretches that begin an hour off, from which a zone is not the one of the stamps."""
 MINUTE_JUMP = 1.5
 """The volume of the regular open's minute over that of the minute before, from which it says something."""
 
@@ -310,6 +312,14 @@ class _Inspector:
                 return
             self.says("timezone", "", UNKNOWN, "naive stamps, and too few breaks of the market to tell")
             self.asks("ingest.timezone", "In which zone were the stamps written? UTC, America/Chicago, ...")
+            return
+        if best.shifted >= SHIFTED:
+            self.says("timezone", f"nearly {best.zones[0]}", UNKNOWN, f"{best.told()}, but {best.shifted} an hour off")
+            self.asks(
+                "ingest.timezone",
+                f"The clock of these stamps changes on other days than that of {best.zones[0]}, as MetaTrader servers' does, and no zone has it: "
+                "export the stamps in UTC.",
+            )
             return
         zone = habit.timezone if habit and habit.timezone in best.zones else best.zones[0]
         rivals = [each for each in (best.zones[0], *clock.rivals) if each != zone]

@@ -35,7 +35,11 @@ CALENDARS = ("equity_index", "metals", "energy")
 
 @dataclass(frozen=True)
 class Fit:
-    """How well stretches of trading fit the sessions of one reading. begins, ends: how many of how many lie exactly there."""
+    """How well stretches of trading fit the sessions of one reading.
+
+    begins, ends: how many of how many lie exactly there. shifted: how many begin exactly an hour off, as they do in the weeks in
+    which another clock has changed and this one has not.
+    """
 
     zones: tuple[str, ...]
     timestamps: str
@@ -43,6 +47,7 @@ class Fit:
     hours: str
     begins: tuple[int, int]
     ends: tuple[int, int]
+    shifted: int
 
     @property
     def share(self) -> float:
@@ -154,7 +159,9 @@ def _fits(
             begins = np.isin(begin - shift, sessions.opens)[1:]  # the file itself may begin and end anywhere
             ends = np.isin(end - shift + 1, sessions.closes)[:-1]
             counts = ((int(hits.sum()), len(hits)) for hits in (begins, ends))
-            found.append(Fit(zones, timestamps, sessions.calendar, sessions.hours, *counts))
+            away = begin[1:] - shift
+            shifted = int((np.isin(away - 60, sessions.opens) | np.isin(away + 60, sessions.opens)).sum())
+            found.append(Fit(zones, timestamps, sessions.calendar, sessions.hours, *counts, shifted))
     return found
 
 

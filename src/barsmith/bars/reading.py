@@ -281,7 +281,11 @@ def _shipped_sessions(symbol: str, where: str) -> Sessions:
     if symbol not in SHIPPED:
         came = f"contracts of {symbol}, whose sessions are not known here"
         raise UsageError(
-            "bars/sessions", expected="the sessions by which the front contract is chosen", came=came, do="pass roll_sessions", where=where
+            "bars/sessions",
+            expected="the sessions by which the front contract is chosen",
+            came=came,
+            do="describe the contract under instruments: in config/pipeline.yaml (in Python pass roll_sessions)",
+            where=where,
         )
     return load_sessions(SHIPPED[symbol].calendar)
 

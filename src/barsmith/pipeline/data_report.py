@@ -101,6 +101,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Data quality", quality),
         ("Warnings of the reader", warned),
         ("Rolls", rolls),
+        ("First minutes that reach far from the close before", outlier_rows(facts.cleaned)),
         ("Labels before the test split", labels),
         *facts.tuning.tables(),
         ("Splits", splits),
@@ -115,6 +116,11 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
 def no_event(left_out: Mapping[str, int]) -> dict[str, int]:
     """Only where labels were asked for at chosen bars."""
     return {"no event": left_out["no_event"]} if "no_event" in left_out else {}
+
+
+def outlier_rows(cleaned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    done = "left out" if cleaned.get("outliers_dropped") else "kept and counted"
+    return [{"minute": minute, "done": done} for minute in cleaned.get("first_outliers", [])]
 
 
 def roll_row(roll: Mapping[str, Any], chosen: list[dict[str, Any]]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def feature_values(workspace: Path, settings: Settings, symbol: str, one: Featur
 
 
 #: Settings that decide what base bars there are and what is learned from which of them: a run with others is not what was asked for.
-DECIDING = ("base_timeframe", "clock", "sessions", "ingest", "rolls", "instruments", "splits", "random_seed")
+DECIDING = ("base_timeframe", "clock", "sessions", "ingest", "clean", "rolls", "instruments", "splits", "random_seed")
 
 
 def of_run(workspace: Path, settings: Settings, symbol: str, one: Feature) -> FeatureValues | None:
@@ -129,7 +129,7 @@ def of_raw(workspace: Path, settings: Settings, one: Feature) -> FeatureValues:
     contract = instrument(symbol, settings)
     base = base_name(settings, contract)
     raw = ingest(raw_file(workspace, symbol), contract, settings.ingest, settings.sessions)
-    cleaned = clean(raw, contract, settings.sessions, settings.roll_minutes(symbol))
+    cleaned = clean(raw, contract, settings.sessions, settings.clean, settings.roll_minutes(symbol))
     made = sessions(cleaned, contract, settings.sessions, base)
     train = train_rows(made, settings, is_needed=is_learned(one.expr))
     e = learned_on(one, cleaned, made, train, base, contract, settings) if train is not None else one.expr

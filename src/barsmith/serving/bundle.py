@@ -116,10 +116,11 @@ class Bundle:
     def read(self, raw: pl.DataFrame) -> tuple[Reading, np.ndarray, Minutes]:
         """The features of every finished base bar with a minute of `raw` in it: the reading, their rows in it, the older history."""
         raw = validate_frame(raw, symbol=self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions).frame
-        older = self.history[: int(np.searchsorted(self.history.time, as_minutes(raw["datetime"])[0]))]
-        minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=older)
+        first = int(as_minutes(raw["datetime"])[0])
+        older = self.history[: int(np.searchsorted(self.history.time, first))]
+        minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=older, rules=self.settings.clean)
         reading = self.plan.read(minutes)
-        return reading, np.flatnonzero(reading.base.last >= len(older)), older
+        return reading, np.flatnonzero(reading.base.last >= np.searchsorted(minutes.time, first)), older
 
     def answers(self, reading: Reading, rows: np.ndarray) -> pl.DataFrame:
         """The signals of these rows of a reading, as `predict` returns them."""
@@ -138,7 +139,7 @@ class Bundle:
         minutes = self.history
         if history is not None and len(history):
             raw = validate_frame(history, symbol=self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions).frame
-            minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=self.history)
+            minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=self.history, rules=self.settings.clean)
         return LiveSession(self, minutes)
 
 

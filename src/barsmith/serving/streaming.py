@@ -45,14 +45,14 @@ def stream(
                 continue
             try:
                 message = checked(parsed(line), symbol=bundle.symbol, price_limits=bundle.price_limits)
-                newest = session.newest
+                newest, carried = session.newest, session.carried
                 signals = session.update(message)
             except DataError as error:
                 counts["refused"] += 1
                 write(orjson.dumps({"error": error.as_dict()}) + b"\n")
                 continue
             counts["minutes"] += 1
-            if journal and session.newest != newest:
+            if journal and (session.newest != newest or session.carried not in (carried, None)):
                 journal.append(message)
                 if signals:
                     journal.sync()
@@ -66,14 +66,18 @@ def begun(bundle: Bundle, history: pl.DataFrame | None, journal: Journal | None)
     """A session after the bundle's history, then the journal's minutes, then those of `history` that are later, which the journal keeps."""
     minutes = bundle.history
     if journal and journal.messages:
-        minutes, _ = clean(journal.frame(), bundle.sessions, rolls=bundle.rolls, after=minutes)
+        minutes, _ = clean(journal.frame(), bundle.sessions, rolls=bundle.rolls, after=minutes, rules=bundle.settings.clean)
     if history is not None and len(history):
         raw = validate_frame(history, symbol=bundle.symbol, price_limits=bundle.price_limits, roll_sessions=bundle.sessions).frame
         known = int(minutes.time[-1]) if len(minutes) else -1
-        minutes, _ = clean(raw, bundle.sessions, rolls=bundle.rolls, after=minutes)
+        minutes, _ = clean(raw, bundle.sessions, rolls=bundle.rolls, after=minutes, rules=bundle.settings.clean)
         if journal:
             journal.extend(message for message in messages_of(raw) if message.time > known)
-    return LiveSession(bundle, minutes)
+    session = LiveSession(bundle, minutes)
+    for message in journal.messages if journal else ():
+        if message.time > session.newest:
+            session.carry(message)
+    return session
 
 
 def refusal(counts: dict[str, int]) -> BarsmithError | None:

@@ -9,7 +9,7 @@ from barsmith.bars import cleaning
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.rolls import roll_list
 from barsmith.bars.sessions import load_sessions
-from barsmith.config import SessionSettings
+from barsmith.config import CleanSettings, SessionSettings
 from barsmith.errors import DataError
 from barsmith.instruments import Instrument
 from barsmith.pipeline.stage import stage
@@ -26,9 +26,9 @@ class CleanMinutes:
 
 
 @stage
-def clean(ingest: RawData, instrument: Instrument, hours: SessionSettings, rolls: tuple[int, ...]) -> CleanMinutes:
-    """Minutes outside the session dropped, contracts numbered, roll ratios known. Gaps stay gaps."""
-    minutes, counts = cleaning.clean(ingest.bars, load_sessions(instrument.calendar, hours.hours), rolls=rolls)
+def clean(ingest: RawData, instrument: Instrument, hours: SessionSettings, rules: CleanSettings, rolls: tuple[int, ...]) -> CleanMinutes:
+    """Minutes outside the session dropped, contracts numbered, roll ratios known. Gaps stay gaps unless the settings fill them."""
+    minutes, counts = cleaning.clean(ingest.bars, load_sessions(instrument.calendar, hours.hours), rolls=rolls, rules=rules)
     if not len(minutes):
         raise DataError(
             "bars/out-of-session",
