@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import polars as pl
 
 from barsmith.config import LabelSettings
-from barsmith.pipeline.data_report import counted, label_shares, roll_row, shares_by_hour
+from barsmith.pipeline.data_pictures import label_shares, shares_by_hour
+from barsmith.pipeline.data_report import counted, roll_row
 
 
 def facts(test_labels: list[int]) -> SimpleNamespace:

@@ -51,18 +51,23 @@ class RidgeProbe:
             inverse[fold] = ridge / np.outer(spread, spread)
         return cls(X, parts, tests, free, counts, mean, inverse)
 
+    def coefficients(self, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each fold its (p, c) weights and the (p,) float32 point at which it forecasts the average. y: (n, c) float32."""
+        sums = np.stack([self.X[low:high].T @ y[low:high] for low, high in self.parts]).astype(np.float64)
+        totals = np.stack([y[low:high].sum(axis=0, dtype=np.float64) for low, high in self.parts])
+        found = []
+        for fold, known in enumerate(self.learns_from):
+            average = totals[known].sum(axis=0) / self.counts[fold]
+            covariance = sums[known].sum(axis=0) / self.counts[fold] - np.outer(self.mean[fold], average)
+            found.append(((self.inverse[fold] @ covariance).astype(np.float32), self.mean[fold].astype(np.float32)))
+        return found
+
     def out_of_fold(self, y: np.ndarray) -> np.ndarray:
         """(n, c) float32: how far above its average each of c targets is expected, by the fold that did not learn from the row; 0 in no fold.
 
         y: (n, c) float32.
         """
-        sums = np.stack([self.X[low:high].T @ y[low:high] for low, high in self.parts]).astype(np.float64)
-        totals = np.stack([y[low:high].sum(axis=0, dtype=np.float64) for low, high in self.parts])
         out = np.zeros(y.shape, np.float32)
-        for fold, (low, high) in enumerate(self.tests):
-            known = self.learns_from[fold]
-            average = totals[known].sum(axis=0) / self.counts[fold]
-            covariance = sums[known].sum(axis=0) / self.counts[fold] - np.outer(self.mean[fold], average)
-            weights = self.inverse[fold] @ covariance
-            out[low:high] = self.X[low:high] @ weights.astype(np.float32) - (self.mean[fold] @ weights).astype(np.float32)
+        for (low, high), (weights, centre) in zip(self.tests, self.coefficients(y), strict=True):
+            out[low:high] = self.X[low:high] @ weights - centre @ weights
         return out

@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from barsmith.bars.minutes import moment
 from barsmith.config import LabelSettings, Unit
 from barsmith.labels.making import in_words
-from barsmith.pipeline.page import COLOURS, picture, sentence, shown, table
+from barsmith.pipeline.data_pictures import CLASSES, drift, label_shares, leaned_on, price, shares_by_hour, weights
+from barsmith.pipeline.page import picture, sentence, shown, table
 from barsmith.pipeline.tuning_report import Tuning, surface
 
 if TYPE_CHECKING:
     import polars as pl
-
-CLASSES = {-1: "short", 0: "neutral", 1: "long"}
-SPLITS = {"train": "#1d4ed8", "val": "#d97706", "test": "#64748b"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +39,8 @@ class Facts:
     findings: list[dict[str, Any]]
     data_sets: Mapping[str, Mapping[str, Any]]
     tuning: Tuning
+    importance: list[dict[str, Any]]
+    clusters: list[list[str]]
     train: pl.DataFrame
     val: pl.DataFrame
 
@@ -103,14 +101,55 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Rolls", rolls),
         ("First minutes that reach far from the close before", outlier_rows(facts.cleaned)),
         ("Labels before the test split", labels),
+        ("Sample weights of train", weight_rows(facts)),
         *facts.tuning.tables(),
         ("Splits", splits),
         ("Rows for a model", sets),
         ("Features by group", [{"group": g, **row} for g, row in groups.items()]),
         ("Features that settle last", [{"feature": name, "settles at base bar": row} for name, row in slow]),
         ("Features dropped", dropped),
+        ("What a small probe leans on", importance_rows(facts)),
+        ("Features that say much the same", [{"features": len(group), "names": ", ".join(group)} for group in facts.clusters[:12]]),
+        ("Looked at for leaks", leak_rows(facts)),
     ]
     return [(heading, rows) for heading, rows in found if rows]
+
+
+def weight_rows(facts: Facts) -> list[dict[str, Any]]:
+    """Quarters of the weights that the labelled train rows have in fitting."""
+    rows = []
+    for h in facts.barriers:
+        known = facts.train[f"sample_weight_h{h}"].drop_nulls()
+        quarters = {f"{q:.0%}": known.quantile(q, "linear") for q in (0.0, 0.25, 0.5, 0.75, 1.0)}
+        rows.append({"horizon": h, "rows": len(known), **quarters})
+    return rows
+
+
+def importance_rows(facts: Facts, most: int = 20) -> list[dict[str, Any]]:
+    """The features whose shuffling costs a probe most, and how many cost it nothing for sure."""
+    return [
+        {"feature": one["feature"], "Brier score worse by": one["worse_by"], "95 % interval": one["interval"]}
+        for one in facts.importance[:most]
+    ]
+
+
+LEAKS = (
+    ("a label, return, weight or label end among the features", ("datasets/role", "datasets/answer")),
+    (
+        "a scaler that has seen other rows than train, or values scaled by another",
+        ("scaling/not-train", "scaling/other-rows", "scaling/other-values"),
+    ),
+    ("columns chosen by other rows than train", ("validation/selection-not-train",)),
+    ("a row inside the label span of another split, or out of order", ("splits/overlap", "splits/order")),
+    ("rows left out for their outcome, or labels that the minutes do not give", ("labels/dropped", "labels/other")),
+)
+"""What the checks of a run look for, and the findings that would tell of it."""
+
+
+def leak_rows(facts: Facts) -> list[dict[str, Any]]:
+    found = {finding["code"] for finding in facts.findings}
+    rows = [{"leak": what, "result": "FOUND" if found & set(codes) else "not found"} for what, codes in LEAKS]
+    return [*rows, {"leak": "features that know the future", "result": f"ask: barsmith features audit --symbol {facts.symbol}"}]
 
 
 def no_event(left_out: Mapping[str, int]) -> dict[str, int]:
@@ -169,68 +208,12 @@ def html_sections(facts: Facts) -> list[tuple[str, list[str]]]:
     pictures = {
         "Splits": [picture(price(facts), "price", 380)],
         "Labels before the test split": [picture(label_shares(facts), "shares"), picture(shares_by_hour(facts), "hours")],
+        "Sample weights of train": [picture(weights(facts), "weights")],
         "Features by group": [picture(drift(facts), "drift", 420)],
     }
+    if facts.importance:
+        pictures["What a small probe leans on"] = [picture(leaned_on(facts), "importance", 520)]
     if facts.tuning.search:
         pictures["Barriers: the search on train"] = [picture(surface(facts.tuning, facts.longest), "surface", 420)]
     verdict = [sentence(lead(facts), "bad" if facts.errors else "good"), *map(sentence, facts.tuning.lines())]
     return [("Ready?", verdict)] + [(heading, [table(rows), *pictures.get(heading, [])]) for heading, rows in tables(facts)]
-
-
-def price(facts: Facts) -> Any:
-    """The close of each session, with the splits drawn on it."""
-    import plotly.graph_objects as go
-
-    ends = np.flatnonzero(np.diff(facts.bars["session_id"].to_numpy(), append=-1))
-    daily = facts.bars[ends.tolist()]
-    figure = go.Figure(
-        go.Scatter(x=daily["datetime"].to_list(), y=daily["close"].to_list(), name="close of the session", line_color="#1c2733")
-    )
-    for name, colour in SPLITS.items():
-        first, last = facts.split[name]
-        x0, x1 = facts.bars["datetime"][first], facts.bars["datetime"][last - 1]
-        figure.add_shape(type="rect", x0=x0, x1=x1, y0=0, y1=1, yref="paper", fillcolor=colour, opacity=0.12, line_width=0)
-        figure.add_annotation(x=x0, y=1, yref="paper", text=name, showarrow=False, xanchor="left", yanchor="bottom", font_color=colour)
-    return figure.update_layout(title="Price and splits; what lies between them is purge and embargo", showlegend=False)
-
-
-def label_shares(facts: Facts) -> Any:
-    """Share of each class by session, for the longest horizon."""
-    import plotly.graph_objects as go
-
-    label = facts.labels[f"label_h{facts.longest}"].fill_null(9).to_numpy()[: facts.open_rows]
-    _, first, where = np.unique(facts.bars["session_id"].to_numpy()[: facts.open_rows], return_index=True, return_inverse=True)
-    days = facts.bars["trade_date"][first.tolist()].to_list()
-    known = np.maximum(np.bincount(where, label != 9), 1)
-    figure = go.Figure()
-    for value, name in facts.asked.classes.items():
-        figure.add_bar(x=days, y=np.bincount(where, label == value) / known, name=name, marker_color=COLOURS[CLASSES[value]])
-    return figure.update_layout(title=f"Labels by session, horizon {facts.longest}", barmode="stack", bargap=0, yaxis_range=[0, 1])
-
-
-def shares_by_hour(facts: Facts) -> Any:
-    """Share of each class by the hours since the session's open."""
-    import plotly.graph_objects as go
-
-    label = facts.labels[f"label_h{facts.longest}"].fill_null(9).to_numpy()[: facts.open_rows]
-    hour = (facts.bars["minutes_since_open"].to_numpy()[: facts.open_rows] - 1) // 60
-    known = np.maximum(np.bincount(hour, label != 9), 1)
-    figure = go.Figure()
-    for value, name in facts.asked.classes.items():
-        shares = np.bincount(hour, label == value, len(known)) / known
-        figure.add_bar(x=np.arange(len(known)), y=shares, name=name, marker_color=COLOURS[CLASSES[value]])
-    return figure.update_layout(
-        title=f"Labels by hour of the session, horizon {facts.longest}", barmode="stack", xaxis_title="hours since the open"
-    )
-
-
-def drift(facts: Facts, most: int = 15) -> Any:
-    """The kept features whose mean has moved most from train to validation, in interquartile ranges of train."""
-    import plotly.graph_objects as go
-
-    kept = facts.feature_set["kept"]
-    moved = {name: float(np.nanmean(facts.val[name].to_numpy()) - np.nanmean(facts.train[name].to_numpy())) for name in kept}
-    top = sorted(moved.items(), key=lambda item: abs(item[1]))[-most:]
-    bars = go.Bar(x=[v for _, v in top], y=[n for n, _ in top], orientation="h", marker_color="#7c3aed")
-    figure = go.Figure(bars).update_layout(title="Train to validation: means that moved most (interquartile ranges of train)")
-    return figure.update_yaxes(automargin=True)

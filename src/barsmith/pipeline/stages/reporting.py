@@ -72,6 +72,8 @@ def reporting(
         findings=validation.findings,
         data_sets=datasets.manifest["horizons"],
         tuning=Tuning(ga_optimize.why_not, ga_optimize.trials, ga_optimize.search, validation.barriers),
+        importance=validation.importance,
+        clusters=validation.clusters,
         train=scaling.train,
         val=scaling.val,
     )

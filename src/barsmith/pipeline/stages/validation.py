@@ -11,7 +11,7 @@ import polars as pl
 
 from barsmith.config import LabelSettings, SessionSettings, ValidationSettings, canonical
 from barsmith.datasets.scaling import RobustScaler
-from barsmith.datasets.selection import uncorrelated
+from barsmith.datasets.selection import correlations, uncorrelated
 from barsmith.instruments import Instrument
 from barsmith.labels.outcomes import Barriers
 from barsmith.pipeline.stage import stage
@@ -24,6 +24,7 @@ from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.validation.checks import Finding, examine, settled_matrix
+from barsmith.validation.importance import Importance, clusters, permutation_importance
 from barsmith.validation.tuned_barriers import OutOfSample, out_of_sample
 
 LEAST_VALIDATION_ROWS = 100
@@ -34,11 +35,15 @@ class Validated:
     """feature_set: kept (in order), constant, correlated {dropped: the kept one it repeats}. findings: errors first.
 
     barriers: what given, fixed 3/3 and tuned barriers earn out of sample, as `OutOfSample`; empty where nothing was tuned.
+    importance: of each kept feature for a probe of the longest horizon's labels, highest first, as `Importance`.
+    clusters: kept features that say much the same, by name.
     """
 
     feature_set: dict[str, Any]
     findings: list[dict[str, Any]]
     barriers: list[dict[str, Any]]
+    importance: list[dict[str, Any]]
+    clusters: list[list[str]]
 
     @property
     def rows(self) -> int:
@@ -74,7 +79,21 @@ def validation(
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
     prices = Prices.of(clean.minutes, instrument, hours, base, labels)
     compared = worth_of_tuning(ga_optimize, prices, calendar, mtf, labeling, scaling, random_seed)
-    return Validated(feature_set, [finding.as_dict() for finding in found], [asdict(one) for one in compared])
+    seed = np.random.SeedSequence([random_seed, *b"importance"])
+    important = importance(scaling, chosen.kept, max(horizons), seed)
+    groups = clusters(correlations(settled_matrix(scaling.train, chosen.kept)), chosen.kept)
+    earned, leaned_on = ([asdict(one) for one in some] for some in (compared, important))
+    return Validated(feature_set, [finding.as_dict() for finding in found], earned, leaned_on, groups)
+
+
+def importance(scaled: ScaledFrames, kept: Sequence[str], horizon: int, seed: np.random.SeedSequence) -> list[Importance]:
+    """What a ridge probe, fitted on train, loses on validation with each kept feature shuffled; nothing where a split has no whole row."""
+    label = f"label_h{horizon}"
+    train, val = (part.filter(pl.col("is_settled") & pl.col(label).is_not_null()) for part in (scaled.train, scaled.val))
+    if not len(train) or not len(val) or not kept:
+        return []
+    X, y = ([part.select(kept).to_numpy().astype(np.float32) for part in (train, val)], [part[label].to_numpy() for part in (train, val)])
+    return permutation_importance(X[0], y[0], X[1], y[1], val["session_id"].to_numpy(), kept, seed=seed)
 
 
 def worth_of_tuning(
