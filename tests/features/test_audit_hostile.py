@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audited import LEAKY, kinds_found, market, small_history
-from market import ordinary_minutes
 
 from barsmith.features.audit.findings import Findings
 from barsmith.features.audit.foresight import check_foresight
 from barsmith.features.audit.history import History
 from barsmith.features.audit.worker import AnswerError, Worker
+from barsmith.testing.markets import ordinary_minutes
 
 BEGIN = "import builtins, os, sys, time\nimport numpy as np, polars as pl\nfrom barsmith.features import close, feature, kernel, lag, learner, log, open_\n"
 
