@@ -71,10 +71,11 @@ def setting_of(training: Training) -> str:
     from barsmith.labels.making import in_words
 
     container, settings = training.container, training.data.settings
-    contract = instrument(training.data.symbol, settings)
+    contract, barriers = instrument(training.data.symbol, settings), training.data.barriers(container.horizon)
     y = container.train.y
     shares = ", ".join(f"{name} {(y == value).mean():.0%}" for value, name in settings.labels.classes.items())
     return (
         f"{len(container.train):,} training and {len(container.val):,} validation rows; "
-        f"{in_words(settings.labels, contract.k_up, contract.k_down, contract.barrier_unit)}, horizon {container.horizon}: {shares} in training"
+        f"{in_words(settings.labels, barriers.k_up, barriers.k_down, contract.barrier_unit)}, "
+        f"horizon {container.horizon} ({barriers.max_bars} bars at most): {shares} in training"
     )

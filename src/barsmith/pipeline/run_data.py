@@ -17,6 +17,7 @@ from barsmith.datasets.container import Part, TimeSeriesDataContainer
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.features.events import Events
 from barsmith.instruments import instrument
+from barsmith.labels.outcomes import Barriers
 from barsmith.pipeline.run_folder import RunFolder
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
@@ -51,6 +52,10 @@ class RunData:
         """Everything that a stage made."""
         found: Made = self.store.read(stage, makes, self.entries[stage])
         return found
+
+    def barriers(self, horizon: int) -> Barriers:
+        """With which the horizon's labels were made, tuned or given."""
+        return Barriers(**self.field("final_labels", FinalLabels, "barriers")[str(horizon)])
 
     def container(self, horizon: int) -> TimeSeriesDataContainer:
         """Train and validation for one horizon, with the features that validation kept; the test file is not read until it is opened."""
@@ -104,8 +109,7 @@ class RunData:
         asked = self.settings.labels
         kind = (self.settings.base_kind, asked.method, asked.session, asked.primary_signal, contract.barrier_unit)
         is_of_these &= kind == (told["base_timeframe"], "triple_barrier", "hold", None, "atr")
-        barriers = self.field("final_labels", FinalLabels, "barriers").get(str(horizon))
-        is_of_these &= barriers == {"k_up": told["k_up"], "k_down": told["k_down"], "max_bars": horizon}
+        is_of_these = is_of_these and self.barriers(horizon) == Barriers(told["k_up"], told["k_down"], horizon)
         columns = [f"prob_{name}_h{horizon}" for name in ("short", "neutral", "long")]
         if not is_of_these or not set(columns) <= set(frame.columns):
             return None
