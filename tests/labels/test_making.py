@@ -17,6 +17,7 @@ from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import LabelSettings, Unit
 from barsmith.errors import DataError
+from barsmith.labels import barriers
 from barsmith.labels.barriers import triple_barrier, wilder_atr
 from barsmith.labels.making import asked_sides, default_barriers, in_words, make_labels, unit_size
 from barsmith.labels.outcomes import Barriers, Labels
@@ -151,6 +152,21 @@ def test_horizons_with_barriers_of_their_own_equal_each_alone():
         assert of.barriers == alone.barriers == Barriers(up[h], down[h], patience[h])
         for name in (*NAMES, "has_label"):
             assert np.array_equal(getattr(of, name), getattr(alone, name), equal_nan=name in ("log_return", "mae", "mfe")), name
+
+
+def test_a_scan_in_several_parts_is_the_scan_in_one(monkeypatch):
+    sessions = hourly_sessions()
+    minutes = session_minutes(sessions, 9)
+    base = ladder(minutes, sessions, ["1m"], adjusted=False)["1m"]
+
+    def scan() -> Labels:
+        return triple_barrier(minutes, base, wilder_atr(base), horizons=(6,), k_up=2.0, k_down=1.0)[6]
+
+    whole = scan()
+    monkeypatch.setattr(barriers, "ROWS_A_THREAD", 7)
+    monkeypatch.setattr(barriers.os, "sched_getaffinity", lambda _: range(5), raising=False)
+    for name in (*NAMES, "has_label"):
+        assert np.array_equal(getattr(scan(), name), getattr(whole, name), equal_nan=name in ("log_return", "mae", "mfe")), name
 
 
 def test_a_fraction_is_one_of_the_entrys_price_and_a_tick_is_the_contracts():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,8 @@ from barsmith.labels.outcomes import CLOSE, HIGH, LOW, OPEN, Barriers, Labels, b
 if TYPE_CHECKING:
     from barsmith.bars.ladder import Rung
     from barsmith.bars.minutes import Minutes
+
+ROWS_A_THREAD = 10_000
 
 
 def wilder_atr(rung: Rung, n: int = 14) -> np.ndarray:
@@ -65,7 +69,7 @@ def triple_barrier(
     windows = [window(base, asked[horizon].max_bars, closes) for horizon in order]
     sides = np.ones(len(base), np.int8) if side is None else np.asarray(side, np.int8)
     arrays = _outputs(len(order), len(base))
-    _scan(
+    inputs = (
         minutes.time,
         minutes.bars,
         np.asarray(base.first, np.int64),
@@ -78,8 +82,8 @@ def triple_barrier(
         np.array([*starts, len(order)], np.int64),
         np.array([one.last for one in windows]),
         np.array([one.end for one in windows]),
-        *arrays,
     )
+    _in_parts(len(base), lambda start, stop: _scan(start, stop, *inputs, *arrays))
     found = {}
     for horizon in asked:
         row = order.index(horizon)
@@ -112,7 +116,19 @@ def _outputs(horizons: int, m: int) -> tuple[np.ndarray, ...]:
     return tuple(np.empty((horizons, m), kind) for kind in kinds)
 
 
-@njit
+def _in_parts(rows: int, work: Callable[[int, int], None]) -> None:
+    """The rows in as many stretches as there are cores, side by side: no row needs another."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parts = max(1, min(cores, rows // ROWS_A_THREAD))
+    bounds = [rows * part // parts for part in range(parts + 1)]
+    if parts == 1:
+        return work(0, rows)
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(work, bounds[:-1], bounds[1:]))
+    return None
+
+
+@njit(nogil=True)
 def _inside(high, low, i, stop, upper, lower, top, bottom):  # type: ignore[no-untyped-def]
     """The first of i..stop that reaches a barrier (stop + 1 where none does), and the extremes up to but without it."""
     while i <= stop and high[i] < upper and low[i] > lower:
@@ -122,8 +138,10 @@ def _inside(high, low, i, stop, upper, lower, top, bottom):  # type: ignore[no-u
     return i, top, bottom
 
 
-@njit
+@njit(nogil=True)
 def _scan(  # type: ignore[no-untyped-def]
+    start,
+    stop,
     time,
     minute,
     first,
@@ -146,10 +164,10 @@ def _scan(  # type: ignore[no-untyped-def]
     mfe,
     tie,
 ):
-    """Fill the (horizons, m) outputs. Horizons with the same barriers stand together, the patient last, and share one walk; whole bars are
+    """Fill rows start to stop of the (horizons, m) outputs. Horizons with the same barriers stand together, the patient last, and share one walk; whole bars are
     walked until one touches, then its minutes."""
     minute_high, minute_low = minute[:, HIGH], minute[:, LOW]
-    for t in range(len(end)):
+    for t in range(start, stop):
         unit = 1.0 / scale[t] if scale[t] > 0.0 else 0.0
         for p in range(len(k)):
             h, usable = starts[p], starts[p]

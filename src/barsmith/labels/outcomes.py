@@ -71,7 +71,7 @@ class Window:
     """The bars t+1 .. last that the outcome of row t may depend on.
 
     last: (m,) int64 bar numbers, -1 where the window is not whole: it runs past the data, or into another contract than row t's.
-    end: (m,) int64 minutes since 1970, when the window is over.
+    end: (m,) int64 minutes since 1970, when the window is over; -1 where it is not whole.
     """
 
     last: np.ndarray
@@ -85,19 +85,33 @@ def window(base: Rung, max_bars: int, closes: np.ndarray | None = None) -> Windo
     sure that no bar follows; in the last session of the data it is whole only where that close has come.
     """
     m = len(base)
-    rows = np.arange(m)
-    last = rows + max_bars
-    if closes is not None:
+    final = np.full(m, m)
+    if closes is not None and m:
         final = np.searchsorted(base.session, base.session, "right") - 1
-        if m and base.end[-1] < closes[-1]:
+        if base.end[-1] < closes[-1]:
             final[base.session == base.session[-1]] = m
-        last = np.minimum(last, np.append(final[1:], m))
-    last[last >= m] = -1
-    last[(last >= 0) & (base.contract[last] != base.contract[rows])] = -1
-    end = base.end[last]
-    if closes is not None:
-        end = np.where(last < rows + max_bars, closes[last], end)
+    last, end = np.empty(m, np.int64), np.empty(m, np.int64)
+    _window(
+        max_bars,
+        np.asarray(base.contract, np.int64),
+        final,
+        np.asarray(base.end, np.int64),
+        base.end if closes is None else closes,
+        last,
+        end,
+    )
     return Window(last, end)
+
+
+@njit
+def _window(max_bars, contract, final, end, close, last, over):  # type: ignore[no-untyped-def]
+    """final: (m,) the last bar of each bar's session, m where that is not sure. close: (m,) the session's close."""
+    m = len(final)
+    for t in range(m):
+        j = min(t + max_bars, final[t + 1]) if t + 1 < m else m
+        is_whole = j < m and contract[j] == contract[t]
+        last[t] = j if is_whole else -1
+        over[t] = -1 if not is_whole else end[j] if j == t + max_bars else close[j]
 
 
 def held(minutes: Minutes, base: Rung, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
