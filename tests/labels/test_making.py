@@ -209,6 +209,9 @@ def test_labels_are_told_in_words():
         "triple barrier for the trades of cross.csv, profit at 20 ticks and stop at 16 ticks, closed with the session, "
         "bars after a move of 4 trailing volatilities (CUSUM)"
     )
+    assert in_words(LabelSettings(primary_signal="cross.csv"), 2.0, 1.0, "atr").endswith(
+        "stop at 1 ATR, held across the break, every signal"
+    )
     trend = LabelSettings(method="trend_scanning")
     assert in_words(trend, 0.002, 0.001, "fraction") == "trend scanning, held across the break, every bar"
 

@@ -100,7 +100,8 @@ def in_words(settings: LabelSettings, k_up: float, k_down: float, unit: Unit) ->
         distances = f" for the trades of {settings.primary_signal}, profit at {distance(k_up, unit)} and stop at {distance(k_down, unit)}"
     break_ = "held across the break" if settings.session == "hold" else "closed with the session"
     volatility = "trailing volatilities" if settings.cusum_unit == "volatility" else "of the price"
-    events = "every bar" if settings.events == "every_bar" else f"bars after a move of {settings.cusum_threshold:g} {volatility} (CUSUM)"
+    all_of_them = "every bar" if settings.primary_signal is None else "every signal"
+    events = all_of_them if settings.events == "every_bar" else f"bars after a move of {settings.cusum_threshold:g} {volatility} (CUSUM)"
     return f"{settings.method.replace('_', ' ')}{distances}, {break_}, {events}"
 
 
