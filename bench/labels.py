@@ -1,11 +1,11 @@
-"""Triple-barrier labels for horizons 5, 10, 15 and 20 over a year of 24-hour 5m bars: barsmith against vectorbt, RiskLabAI and mlfinpy.
+"""Triple-barrier labels for horizons 5, 10, 15 and 20 over a year of 24-hour 5m bars: barsmith against vectorbt and RiskLabAI.
 
     .venv/bin/python bench/labels.py
 
 barsmith walks the one-minute bars and gives label, label end, return, adverse and favourable excursion and ties; it is timed from minutes, base bars
-and ATR to the finished arrays, once with the same barriers for all horizons and once with its own for each. The peers see closes of the 5m bars and
-give labels (vectorbt, BOLB with the same thresholds at each bar) or first touches (the snippets of the book, in one process). RiskLabAI and mlfinpy
-are given every tenth bar and their time is multiplied by ten. A peer that is not installed, or does not run beside these versions, says why.
+and ATR to the finished arrays, once with the same barriers for all horizons and once with its own for each, on all cores. The peers see closes of
+the 5m bars and give labels (vectorbt, BOLB with the same thresholds at each bar) or first touches (RiskLabAI, the book's snippet, in one process:
+it is given every tenth bar and its time is multiplied by ten). mlfinpy asks for NumPy below 1.27 and cannot stand beside ours.
 """
 
 from __future__ import annotations
@@ -81,19 +81,10 @@ def risklabai(base: Rung, atr: np.ndarray) -> Work:
     return lambda: [apply(close, table, [K_UP, K_DOWN], list(rows)) for table in tables]
 
 
-def mlfinpy(base: Rung, atr: np.ndarray) -> Work:
-    import pandas as pd
-    from mlfinpy.labeling import triple_barriers as apply
-
-    close, rows, events = _book(base, atr)
-    tables = [pd.DataFrame({"t1": end, "trgt": width, "side": 1.0}, index=rows) for end, width in events.values()]
-    return lambda: [apply(close, table, [K_UP, K_DOWN], rows) for table in tables]
-
-
 def peers(base: Rung, atr: np.ndarray) -> tuple[dict[str, tuple[Work, int]], dict[str, str]]:
     """{peer: its work and by how much its time is multiplied}, {peer: its version, or why it is not here}."""
     found, told = {}, {}
-    for name, make, factor in (("vectorbt", vectorbt, 1), ("RiskLabAI", risklabai, EVERY), ("mlfinpy", mlfinpy, EVERY)):
+    for name, make, factor in (("vectorbt", vectorbt, 1), ("RiskLabAI", risklabai, EVERY)):
         try:
             work = make(base, atr)
             work()
