@@ -89,6 +89,25 @@ def test_a_live_session_that_forgets_a_rule_is_caught(
     assert parity(under(small, RULES[name][0]), dirty).mismatches > 0
 
 
+def test_the_ratio_that_comes_in_the_break_is_that_of_the_next_open(
+    small: Bundle, market: SmallMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A feed's new contract may begin in a minute outside the session, as an echo or before the regular hours."""
+    bars = later_bars()[len(pl.read_parquet(market.raw)) :][:2200].with_columns(
+        contract=pl.lit("MESM5"), roll_ratio=pl.lit(None, pl.Float64)
+    )
+    number = small.sessions.numbers(bars["datetime"].dt.epoch("s").to_numpy() // 60)
+    opens = int(np.flatnonzero(np.diff(number))[0]) + 1
+    new = bars[opens:].with_columns(contract=pl.lit("MESU5"))
+    echo = new.head(1).with_columns(pl.col("datetime") - pl.duration(minutes=20), roll_ratio=pl.lit(1.01))
+    feed = pl.concat([bars[:opens], echo, new])
+    _, counted = clean(feed, small.sessions, after=small.history)
+    assert (counted["out_of_session"], counted["rolls"], counted["guessed_rolls"]) == (1, 1, 0)
+    assert parity(small, feed).mismatches == 0
+    monkeypatch.setattr(LiveSession, "carry", lambda self, message: None)
+    assert parity(small, feed).mismatches > 0
+
+
 def lines(bars: pl.DataFrame) -> list[str]:
     rows = bars.with_columns(pl.col("datetime").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).iter_rows(named=True)
     return [json.dumps({name: value for name, value in row.items() if value is not None}) for row in rows]

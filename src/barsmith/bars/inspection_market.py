@@ -40,7 +40,8 @@ class Tick:
 
 def tick_of(prices: Sequence[np.ndarray]) -> Tick:
     """The step of these prices, of which a few may be wrong. Prices that were adjusted or averaged have none."""
-    values, counts = np.unique(np.concatenate(prices), return_counts=True)
+    told = pl.Series("price", np.concatenate(prices)).value_counts().sort("price")
+    values, counts = told["price"].to_numpy(), told["count"].to_numpy().astype(np.int64)
     good = np.isfinite(values) & (np.abs(values) < LARGEST)
     values, counts = np.rint(values[good] * 10**FINEST).astype(np.int64), counts[good]
     total = int(counts.sum())

@@ -158,10 +158,10 @@ def _fits(
             shift = timestamps == "close"
             begins = np.isin(begin - shift, sessions.opens)[1:]  # the file itself may begin and end anywhere
             ends = np.isin(end - shift + 1, sessions.closes)[:-1]
-            counts = [(int(hits.sum()), len(hits)) for hits in (begins, ends)]
+            begun, ended = ((int(hits.sum()), len(hits)) for hits in (begins, ends))
             away = begin[1:] - shift
             shifted = int((np.isin(away - 60, sessions.opens) | np.isin(away + 60, sessions.opens)).sum())
-            found.append(Fit(zones, timestamps, sessions.calendar, sessions.hours, counts[0], counts[1], shifted))
+            found.append(Fit(zones, timestamps, sessions.calendar, sessions.hours, begun, ended, shifted))
     return found
 
 

@@ -15,10 +15,10 @@ from barsmith.bars.sessions import EPOCH, Sessions
 
 HOLE = 60
 """Minutes missing around a session's open, from which the jump there may be the market's own."""
-JUMP = 6.0
-"""A jump counts from this multiple of the usual one (of breaks of the same length, by their median)."""
-WILD = 15.0
-"""From this multiple, or next to a thin session, a jump makes a roll likely and not only possible."""
+BESIDE_THIN, JUMP, WILD = 6.0, 10.0, 15.0
+"""A jump counts from JUMP times the usual one (of breaks of the same length, by their median), beside a thin session from BESIDE_THIN
+times. There, or from WILD times, a roll is likely, otherwise possible.
+"""
 CARRY = 0.003
 """Share of the price that two contracts are apart at least, where a file can show it: about a month's interest at 4 %. Smaller gaps between
 contracts, as those of index futures in years without interest, cannot be told from the market's own jumps.
@@ -92,7 +92,7 @@ def _in_window(at: np.ndarray, jump: np.ndarray, thin: np.ndarray, hole: np.ndar
     holes = at[hole[at] >= HOLE]
     whole = at[hole[at] < HOLE]
     best = int(whole[jump[whole].argmax()]) if len(whole) else None
-    if best is not None and jump[best] >= JUMP:
+    if best is not None and jump[best] >= (BESIDE_THIN if thin[best] < THIN else JUMP):
         return best, "likely" if jump[best] >= WILD or thin[best] < THIN else "possible"
     return (int(holes[hole[holes].argmax()]), "hidden") if len(holes) else None
 
