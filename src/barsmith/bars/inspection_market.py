@@ -12,8 +12,12 @@ import numpy as np
 import polars as pl
 
 from barsmith.bars.columns import plain
-from barsmith.bars.contracts import EXCHANGE_NAME
+from barsmith.bars.contracts import EXCHANGE_NAME, several
+from barsmith.bars.inspection_notes import LIKELY, SURE, UNKNOWN, Notes
+from barsmith.bars.minutes import FIELDS
+from barsmith.bars.number_columns import decimal_sign, numbers
 from barsmith.bars.quality import Quality
+from barsmith.errors import DataError
 from barsmith.instruments import Instrument
 
 FINEST, DECIMALS = 9, 7
@@ -25,6 +29,9 @@ USUAL = 12
 ROOT = re.compile(r"[@/]?([A-Z0-9]{1,12}?)(?:=F|\d?!|[.][CNV][.]\d+|#)?")
 COMPACT = re.compile(r"\d{8} \d{6}")
 WORDS = re.compile(r"[A-Za-z0-9]+!?(?: \d\d-\d\d)?")
+SETTABLE = re.compile(r"[A-Z][A-Z0-9]{0,11}")
+MANY = 1000
+"""Prices from which their step is sure."""
 FIXED_POINT = 1e8
 """Median of whole-number prices from which they are no prices of a contract but multiples of 1e-9."""
 
@@ -141,3 +148,95 @@ def vendor_of(quality: Quality, stamps: pl.Series | None) -> Vendor | None:
     if stamp == "time" and "date" not in names and quality.format == "csv":
         return Vendor("TradingView", "a column time before open, high, low and close", "open")
     return None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file's columns as they came, and what its form tells at once."""
+
+    frame: pl.DataFrame
+    quality: Quality
+    names: Names
+    vendor: Vendor | None
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, quality: Quality) -> Source:
+        stamps = next((frame[name] for name in ("datetime", "date") if name in frame.columns), None)
+        return cls(frame, quality, names_in(frame), vendor_of(quality, stamps))
+
+    @property
+    def name(self) -> str:
+        return self.quality.source
+
+    def outright(self) -> np.ndarray:
+        """(n,) bool: bars that are not of a calendar spread. Raises DataError `bars/several-contracts` where there is none."""
+        column = next((name for name in ("contract", "symbol") if name in self.frame.columns), None)
+        if column is None or not self.names.spreads:
+            return np.ones(self.frame.height, bool)
+        mask = ~self.frame[column].cast(pl.String, strict=False).is_in(list(self.names.spreads)).fill_null(False).to_numpy()
+        if not mask.any():
+            raise several("calendar spreads alone", self.name, "export the contracts themselves")
+        return mask
+
+
+def tell_symbol(source: Source, notes: Notes, given: str | None, known: Mapping[str, Instrument]) -> str | None:
+    """The symbol, where the user, the file's columns or its name tell it. Raises DataError `bars/symbol` for several markets."""
+    roots = list(source.names.roots)
+    if given:
+        symbol, certainty, evidence = given, SURE, "you said so"
+    elif len(roots) > 1:
+        came = f"those of {', '.join(roots[:8])}"
+        raise DataError("bars/symbol", expected="bars of one market", came=came, do="split the file, one market each", where=source.name)
+    elif roots:
+        symbol, certainty, evidence = roots[0], SURE, f"the names in the file: {', '.join((*source.names.contracts, *roots)[:4])}"
+    elif named := root_in_name(source.name, known):
+        symbol, certainty, evidence = named, LIKELY, "the file's name"
+    else:
+        return None
+    notes.says("symbol", symbol, certainty, evidence)
+    if SETTABLE.fullmatch(symbol):
+        notes.sets("symbol", symbol, certainty)
+    else:
+        notes.asks("symbol", f"Under which name shall {symbol} be kept? A symbol begins with a letter; name the column or the file so.")
+    return symbol
+
+
+def tell_prices(source: Source, notes: Notes) -> dict[str, np.ndarray]:
+    """open high low close volume of single contracts as float64, whole-number prices of fixed point made prices."""
+    decimal = source.quality.decimal or decimal_sign(source.frame, FIELDS, source.name)
+    outright = source.outright()
+    values = {name: numbers(source.frame[name], decimal, source.name)[outright] for name in FIELDS}
+    prices = np.concatenate([values[name] for name in FIELDS[:4]])
+    prices = prices[np.isfinite(prices)]
+    if not len(prices) or np.median(prices) < FIXED_POINT or not bool((prices == np.floor(prices)).all()):
+        return values
+    certainty = SURE if source.vendor is not None and source.vendor.name == "Databento" else LIKELY
+    notes.says("prices", "fixed point, 9 decimals", certainty, f"whole numbers such as {prices[0]:.0f}, as Databento writes them")
+    notes.sets("ingest.fixed_point", 9, certainty)
+    return values | {name: values[name] / 1e9 for name in FIELDS[:4]}
+
+
+def tell_market(notes: Notes, symbol: str | None, tick: Tick, price: float, known: Mapping[str, Instrument]) -> Instrument | None:
+    """The contract, and whether its step is the one that the prices have."""
+    contract = known.get(symbol) if symbol else None
+    fits = tick.size is not None and (contract is None or _is_multiple(tick.size, contract.tick))
+    share = f"{tick.of - tick.off:,} of {tick.of:,} prices are multiples of it"
+    said = share if tick.size else "prices lie on no grid: they may have been adjusted or averaged, or are too few"
+    said += f"; {contract.symbol} trades in {contract.tick:g}{'' if fits else ', which these do not'}" if contract else ""
+    notes.says("tick", f"{tick.size:g}" if tick.size else "none", SURE if fits and tick.of > MANY else LIKELY, said)
+    if contract is not None and not fits:
+        notes.asks("symbol", f"Are these bars of {contract.symbol}, unadjusted? Their prices are no multiples of {contract.tick:g}.")
+    if symbol is None:
+        likely = candidates(tick, price, known)
+        hint = f" Their step and level fit {', '.join(likely)}." if likely else ""
+        notes.says("symbol", "", UNKNOWN, f"neither a column nor the file's name says it.{hint}")
+        notes.asks("symbol", f"Whose bars are these?{hint} Name the file SYMBOL_1m, as data/raw/MES_1m.csv, or pass --symbol.")
+    elif contract is None:
+        step = f"tick: {tick.size:g}, " if tick.size else ""
+        described = f"instruments: {{{symbol}: {{{step}usd_per_point: ?, fee_per_side_usd: ?, calendar: ?}}}}"
+        notes.asks("instruments", f"barsmith does not know {symbol}. What is it? {described}")
+    return contract
+
+
+def _is_multiple(step: float, tick: float) -> bool:
+    return abs(step / tick - round(step / tick)) < 1e-6 and step >= tick * (1 - 1e-6)

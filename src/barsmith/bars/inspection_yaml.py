@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from barsmith.bars.inspection import UNKNOWN, Inspection
+from barsmith.bars.inspection import Inspection
+from barsmith.bars.inspection_notes import UNKNOWN
 from barsmith.bars.minutes import moment
 from barsmith.bars.raw_file import PARQUET_SUFFIXES
 
