@@ -14,6 +14,11 @@ from barsmith.bars.minutes import FIELDS, as_minutes, minute_of, moment
 from barsmith.bars.sessions import load_sessions
 from barsmith.bars.simulate import simulate
 from barsmith.bars.unmarked_rolls import Suspect, suspected_rolls, windows
+from barsmith.config import CleanSettings, SessionSettings
+from barsmith.instruments import SHIPPED
+from barsmith.pipeline.data_report import suspect_rows
+from barsmith.pipeline.stages.clean import clean
+from barsmith.pipeline.stages.ingest import RawData
 
 EQUITY, METALS = load_sessions("equity_index"), load_sessions("metals")
 ROLL = minute_of(datetime(2025, 9, 15, 22, tzinfo=UTC))  # the session of Tuesday before the third Friday
@@ -69,6 +74,17 @@ def test_the_days_in_which_contracts_are_left() -> None:
     assert [name for name, _, _ in windows("MGC", "metals", day, day + 120)] == ["2025-12"]
     assert "2025-12" in [name for name, _, _ in windows("SI", "metals", day, day + 120)]
     assert windows("BTC", "always", day, day + 30) == []
+
+
+def test_a_run_reports_its_suspicion_and_changes_nothing_until_the_roll_is_given() -> None:
+    bars = with_roll(calm(), 55.0)
+    raw = RawData(bars.with_columns(pl.col("volume").cast(pl.Float64)), bars.head(0), {})
+    rest = (SHIPPED["MES"], SessionSettings(), CleanSettings())
+    suspected, told = clean(raw, *rest, ()), clean(raw, *rest, (ROLL,))
+    assert [one["time"] for one in suspected.counts["suspected_rolls"]] == ["2025-09-15T22:00Z"]
+    assert set(suspected.minutes.factor) == {1.0}
+    assert (told.counts["suspected_rolls"], told.counts["rolls"]) == ([], 1)
+    assert suspect_rows(suspected.counts)[0]["how sure"] == "likely"
 
 
 @pytest.mark.real

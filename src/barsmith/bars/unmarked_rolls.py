@@ -119,7 +119,7 @@ def windows(symbol: str, calendar: str, first: int, last: int) -> list[tuple[str
     Equity index futures expire on the third Friday of the month and are left in the ten days before. Metals are left in the last
     nine days before their delivery month, crude oil between the 12th and the 22nd of the month before.
     """
-    months = SILVER if symbol.removeprefix("M") in ("SI", "IL") or symbol == "SIL" else MONTHS.get(calendar, ())
+    months = SILVER if symbol in ("SI", "SIL") else MONTHS.get(calendar, ())
     start, end = EPOCH + timedelta(first), EPOCH + timedelta(last)
     found = []
     for year in range(start.year - 1, end.year + 2):

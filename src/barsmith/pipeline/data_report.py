@@ -99,6 +99,7 @@ def tables(facts: Facts) -> list[tuple[str, list[dict[str, Any]]]]:
         ("Data quality", quality),
         ("Warnings of the reader", warned),
         ("Rolls", rolls),
+        ("Suspected changes of contract, about which nothing was done", suspect_rows(facts.cleaned)),
         ("First minutes that reach far from the close before", outlier_rows(facts.cleaned)),
         ("Labels before the test split", labels),
         ("Sample weights of train", weight_rows(facts)),
@@ -155,6 +156,13 @@ def leak_rows(facts: Facts) -> list[dict[str, Any]]:
 def no_event(left_out: Mapping[str, int]) -> dict[str, int]:
     """Only where labels were asked for at chosen bars."""
     return {"no event": left_out["no_event"]} if "no_event" in left_out else {}
+
+
+def suspect_rows(cleaned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"time": one["time"], "how sure": one["certainty"], "price gap": one["gap"], "times the usual": one["jump"],
+         "volume of the thinner session": one["thin"], "minutes missing": one["hole"], "expiry": one["expiry"]} for one in cleaned.get("suspected_rolls", [])
+    ]  # fmt: skip
 
 
 def outlier_rows(cleaned: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from barsmith.bars import cleaning
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.rolls import roll_list
 from barsmith.bars.sessions import load_sessions
+from barsmith.bars.unmarked_rolls import suspected_rolls
 from barsmith.config import CleanSettings, SessionSettings
 from barsmith.errors import DataError
 from barsmith.instruments import Instrument
@@ -18,7 +19,9 @@ from barsmith.pipeline.stages.ingest import RawData
 
 @dataclass(frozen=True)
 class CleanMinutes:
-    """minutes: what every later stage reads. counts: rows dropped and why. rolls: each change of contract with its ratio."""
+    """minutes: what every later stage reads. counts: rows dropped and why, and the changes of contract that a file without rolls makes
+    one suspect. rolls: each change of contract with its ratio.
+    """
 
     minutes: Minutes
     counts: dict[str, Any]
@@ -28,7 +31,8 @@ class CleanMinutes:
 @stage
 def clean(ingest: RawData, instrument: Instrument, hours: SessionSettings, rules: CleanSettings, rolls: tuple[int, ...]) -> CleanMinutes:
     """Minutes outside the session dropped, contracts numbered, roll ratios known. Gaps stay gaps unless the settings fill them."""
-    minutes, counts = cleaning.clean(ingest.bars, load_sessions(instrument.calendar, hours.hours), rolls=rolls, rules=rules)
+    table = load_sessions(instrument.calendar, hours.hours)
+    minutes, counts = cleaning.clean(ingest.bars, table, rolls=rolls, rules=rules)
     if not len(minutes):
         raise DataError(
             "bars/out-of-session",
@@ -36,4 +40,6 @@ def clean(ingest: RawData, instrument: Instrument, hours: SessionSettings, rules
             came=f"{counts['rows']} rows, all of them outside",
             do="check the symbol, ingest.timezone and sessions.hours",
         )
-    return CleanMinutes(minutes, counts, roll_list(minutes))
+    known = roll_list(minutes)
+    suspects = [] if known or minutes.names else suspected_rolls(minutes.time, minutes.bars, table, instrument.symbol)
+    return CleanMinutes(minutes, {**counts, "suspected_rolls": [one.as_dict() for one in suspects]}, known)
