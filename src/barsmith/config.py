@@ -21,6 +21,8 @@ from barsmith.errors import UsageError, did_you_mean
 SCHEMA_VERSION = 1
 TIMEFRAMES = {"1m": 1, "5m": 5, "10m": 10, "15m": 15, "20m": 20, "25m": 25, "30m": 30, "45m": 45, "1h": 60, "4h": 240, "1d": 1440}
 """Minutes of each rung of the ladder. `1d` is the session's bar."""
+MULTIRES_TIMEFRAMES = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h")
+"""The rungs that a model of several resolutions reads."""
 SHIPPED_SYMBOLS = ("MES", "MNQ", "ES", "NQ", "MGC", "GC", "SI", "CL")
 CALENDARS = ("equity_index", "metals", "energy", "always")
 MAX_HORIZON = 1000
@@ -302,6 +304,23 @@ class ScalingSettings(Section):
     clip: Annotated[float, Field(gt=0, le=1000)] = 5.0
 
 
+class DatasetSettings(Section):
+    """How windows are cut for models that read sequences or several resolutions; a model's own settings go first."""
+
+    sequence_length: Annotated[int, Field(ge=1, le=10_000)] = 60  # base bars of a window
+    within_session: bool = False  # a window never begins in an earlier session than it ends in
+    multires_length: Annotated[int, Field(ge=1, le=10_000)] = 60  # finished bars of each rung
+    multires_timeframes: Annotated[tuple[Timeframe, ...], Listed] = MULTIRES_TIMEFRAMES
+
+    @model_validator(mode="after")
+    def _rungs_in_order(self) -> DatasetSettings:
+        rungs = self.multires_timeframes
+        if not rungs or list(rungs) != sorted(set(rungs), key=TIMEFRAMES.__getitem__):
+            expected, key = "one rung or more, from short to long, each once", "datasets.multires_timeframes"
+            raise wrong("config/timeframe", expected, shown(rungs), "sort them", key)
+        return self
+
+
 class ValidationSettings(Section):
     """What the checks of the data set refuse."""
 
@@ -373,6 +392,7 @@ class Settings(Section):
     barriers: dict[Symbol, BarrierSettings] = {}
     splits: SplitSettings = SplitSettings()
     scaling: ScalingSettings = ScalingSettings()
+    datasets: DatasetSettings = DatasetSettings()
     validation: ValidationSettings = ValidationSettings()
     verdict: VerdictSettings = VerdictSettings()
     models: ModelSettings = ModelSettings()

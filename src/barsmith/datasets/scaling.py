@@ -47,6 +47,11 @@ class RobustScaler:
         """(N, F) float64, scaled and clipped, in C order. A row alone gives the bits that it gives among others."""
         return np.clip((np.asarray(X, np.float64) - self.median) / self.iqr, -self.clip, self.clip)
 
+    def of(self, names: Sequence[str]) -> RobustScaler:
+        """The scaler of these columns, in this order."""
+        places = [self.names.index(name) for name in names]
+        return RobustScaler(tuple(names), self.median[places], self.iqr[places], self.clip)
+
     def to_json(self) -> str:
         """Numbers in the shortest form that reads back to the same bits."""
         columns = [{"name": n, "median": m, "iqr": q} for n, m, q in zip(self.names, self.median.tolist(), self.iqr.tolist(), strict=True)]

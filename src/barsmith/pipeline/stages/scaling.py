@@ -17,15 +17,21 @@ from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.splits import SplitRows
+from barsmith.splits.calendar import NAMES
 
 
 @dataclass(frozen=True)
 class ScaledFrames:
-    """train, val, test: the splits' rows with meta columns, scaled features, labels and weights. scaler: as JSON. roles: of the columns."""
+    """train, val, test: the splits' rows with meta columns, scaled features, labels and weights. scaler: as JSON. roles: of the columns.
+
+    between: the base bars before the test split that are in no split (purged, embargoed), with meta columns and scaled features only:
+    windows of later rows reach back into them.
+    """
 
     train: pl.DataFrame
     val: pl.DataFrame
     test: pl.DataFrame
+    between: pl.DataFrame
     scaler: dict[str, Any]
     roles: dict[str, str]
 
@@ -40,14 +46,20 @@ def scaling(splits: SplitRows, mtf: FeatureTable, final_labels: FinalLabels, set
     fitted = fit(mtf, splits.of("train"), settings.clip)
     labels = final_labels.table.drop("datetime")
     parts = {}
-    for name in ("train", "val", "test"):
+    for name in NAMES:
         rows = pl.Series(splits.of(name))
-        part = mtf.features[rows]
-        scaled = fitted.apply(part.select(mtf.names).to_numpy())
-        columns = {column: np.ascontiguousarray(scaled[:, i]) for i, column in enumerate(mtf.names)}
-        parts[name] = part.drop(mtf.names).hstack(pl.DataFrame(columns)).hstack(labels[rows])
+        parts[name] = scaled(mtf, rows, fitted).hstack(labels[rows])
+    between = scaled(mtf, pl.Series(splits.between()), fitted)
     roles = roles_of(parts["train"].columns, mtf.names)
-    return ScaledFrames(**parts, scaler=json.loads(fitted.to_json()), roles=dict(roles))
+    return ScaledFrames(**parts, between=between, scaler=json.loads(fitted.to_json()), roles=dict(roles))
+
+
+def scaled(table: FeatureTable, rows: pl.Series, scaler: RobustScaler) -> pl.DataFrame:
+    """These rows with meta columns and scaled features."""
+    part = table.features[rows]
+    values = scaler.apply(part.select(table.names).to_numpy())
+    columns = {column: np.ascontiguousarray(values[:, i]) for i, column in enumerate(table.names)}
+    return part.drop(table.names).hstack(pl.DataFrame(columns))
 
 
 def fit(table: FeatureTable, train: np.ndarray, clip: float) -> RobustScaler:
