@@ -15,10 +15,13 @@ from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.errors import DataError, UsageError
-from barsmith.pipeline.api import run
+from barsmith.pipeline.api import run, validate
+from barsmith.pipeline.api import train as train_model
 from barsmith.pipeline.run_data import load_run_data
 from barsmith.pipeline.stages.validation import Validated
-from small_market import SmallMarket
+from barsmith.serving.bundle_making import create_bundle
+from barsmith.serving.parity import parity
+from small_market import SmallMarket, later_bars, settings_text
 
 FEATURES_FILE = "data/features/MES/features.parquet"
 from_run = TimeSeriesDataContainer.from_run
@@ -88,6 +91,48 @@ def test_windows_too_long_for_the_data_do_not_stop_a_run_of_rows(copied: Path) -
     assert "rungs too early" in windows["multires"]["why_not"]
     with pytest.raises(DataError, match="a length of 2000"):
         from_run(copied, "MES", 20, reads="sequence")
+
+
+def test_what_passes_the_scaling_stands_in_the_manifest_and_live_is_batch(copied: Path) -> None:
+    record = run(copied, symbol="MES", overrides=["scaling.pass_through=[flags, bounded]"])
+    told = json.loads((copied / "runs" / record["run_id"] / "dataset_manifest.json").read_bytes())["scaling"]
+    assert told["passed_through"]["rsi_14"] == "bounded"
+    assert told["passed_through"]["trend_alignment_15m"] == "flags"
+    assert "log_return_1" in told["scaled"]
+    assert len(told["scaled"]) + len(told["passed_through"]) == 28
+    assert validate(copied, symbol="MES")["is_ready"]
+    raw = pl.read_parquet(copied / FEATURES_FILE).head(record["splits"]["train"])
+    train = pl.read_parquet(copied / f"{SCALED}/train_scaled.parquet")
+    assert train["rsi_14"].equals(raw["rsi_14"])
+    assert not train["log_return_1"].equals(raw["log_return_1"])
+    training = train_model(copied, model="logistic", overrides=("training.max_iter=50",))
+    bundle = create_bundle(training.run_dir, "passed", copied)
+    proof = parity(bundle, later_bars()[-1500:])
+    assert (proof.mismatches, proof.bars) == (0, 301)
+
+
+def test_a_change_of_the_scaler_that_calls_a_scaled_column_passed_is_found(copied: Path) -> None:
+    run(copied, symbol="MES", overrides=["scaling.pass_through=[bounded]"])
+    rewrite_table(copied, f"{SCALED}/train_scaled.parquet", lambda frame: frame.with_columns(rsi_14=pl.col("rsi_14") * 2))
+    found = [one["code"] for one in validate(copied, symbol="MES")["findings"] if one["severity"] == "error"]
+    assert found == ["scaling/other-values"]
+
+
+def test_splits_by_date_begin_with_the_session_of_that_day(copied: Path) -> None:
+    (copied / "config" / "pipeline.yaml").write_text(
+        settings_text(splits="{val_start: 2025-03-12, test_start: 2025-03-17, purge_bars: 60, embargo_bars: 100}")
+    )
+    record = run(copied, symbol="MES")
+    bars = pl.read_parquet(copied / "data/processed/MES/5m.parquet")
+    split = json.loads((copied / f"{SCALED}/split_config.json").read_bytes())["value"]
+    a, b = ((bars["trade_date"] < pl.Series([day]).str.to_date()[0]).sum() for day in ("2025-03-12", "2025-03-17"))
+    assert (split["train"], split["val"], split["test"]) == ([0, a - 60], [a + 100, b - 60], [b + 100, len(bars)])
+    assert record["splits"]["val"] == b - 60 - a - 100
+    assert bars["session_id"][a] == bars["session_id"][a - 1] + 1
+    assert validate(copied, symbol="MES")["is_ready"]
+    with pytest.raises(DataError, match="splits.val_start") as caught:
+        run(copied, symbol="MES", overrides=["splits.test_start=2026-01-01"])
+    assert caught.value.code == "splits/dates"
 
 
 def test_the_tables_before_the_test_split_hold_none_of_it(market: SmallMarket) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barsmith.config import DatasetSettings
-from barsmith.datasets.cutting import Cut, RungReader, Source, cut_of, dataset_settings, seen
+from barsmith.datasets.cutting import Cut, RungReader, Source, check_length, cut_of, dataset_settings, seen
 from barsmith.datasets.families import Reads
 from barsmith.datasets.matrix import FeatureMatrix
 from barsmith.datasets.parts import Part, check_apart, check_columns, part_of
@@ -124,7 +124,7 @@ class TimeSeriesDataContainer:
             do = "begin with the data set of rows"
             raise UsageError("datasets/view", expected="a data set of rows to cut windows from", came=f"one of {self.reads}", do=do)
         cut = cut_of(reads, settings)
-        cut.check(min(len(self.train), len(self.val)))
+        check_length(cut, min(len(self.train), len(self.val)))
         opened = {} if self._test is None else {"test": self._test}
         parts, left_out = {}, dict(self.left_out)
         for name, part in {"train": self.train, "val": self.val, **opened}.items():

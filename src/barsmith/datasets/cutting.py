@@ -48,9 +48,6 @@ class Cut(ABC):
 
     axis: tuple[str, ...] = ()
 
-    def check(self, rows: int) -> None:
-        """Refuse a cut that makes no sense for so many rows. rows: of the smallest opened split."""
-
     @abstractmethod
     def windows(self, part: Part, source: Source) -> tuple[View, dict[str, np.ndarray]]:
         """The windows of a part's rows, and which of them cannot be used: {reason: (N,) bool}, each under one reason."""
@@ -62,15 +59,6 @@ class SequenceCut(Cut):
 
     length: int
     within_session: bool
-
-    def check(self, rows: int) -> None:
-        if self.length > rows:
-            raise DataError(
-                "config/inconsistent",
-                expected="windows no longer than the smallest split",
-                came=f"a length of {self.length} and {rows} rows",
-                do="shorten the windows (datasets.sequence_length), or bring a longer file",
-            )
 
     def windows(self, part: Part, source: Source) -> tuple[View, dict[str, np.ndarray]]:
         last = source.matrix.places(part.datetime)
@@ -106,6 +94,17 @@ def cut_of(reads: Reads, settings: DatasetSettings) -> Cut:
     if reads == "sequence":
         return SequenceCut(settings.sequence_length, settings.within_session)
     return RungCut(settings.multires_length, settings.multires_timeframes)
+
+
+def check_length(cut: Cut, rows: int) -> None:
+    """Raises DataError `config/inconsistent` for sequences longer than the smallest opened split. rows: of it."""
+    if isinstance(cut, SequenceCut) and cut.length > rows:
+        raise DataError(
+            "config/inconsistent",
+            expected="windows no longer than the smallest split",
+            came=f"a length of {cut.length} and {rows} rows",
+            do="shorten the windows (datasets.sequence_length), or bring a longer file",
+        )
 
 
 def seen(part: Part, cut: Cut, source: Source, where: str) -> tuple[Part, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from barsmith.bars.sessions import load_sessions
 from barsmith.config import DatasetSettings, SessionSettings
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.families import FAMILIES, Reads, columns_read
+from barsmith.datasets.kinds import kind_of
 from barsmith.datasets.roles import Role, check_features
 from barsmith.datasets.rungs import RungBars
 from barsmith.errors import DataError
@@ -62,9 +64,23 @@ def datasets(
         windows = {reads: family(rows, reads, settings) for reads in FAMILIES if reads != "tabular"}
         horizons[str(horizon)] = {**counted(rows), "windows": windows}
     columns = {reads: len(columns_read(reads, mtf.names, mtf.catalogue)) for reads in FAMILIES}
-    shapes = settings.model_dump(mode="json")
-    manifest = {"symbol": instrument.symbol, "features": len(mtf.names), "columns": columns, "windows": shapes, "roles": scaling.roles}
+    manifest = {
+        "symbol": instrument.symbol,
+        "features": len(mtf.names),
+        "columns": columns,
+        "windows": settings.model_dump(mode="json"),
+        "scaling": scaled_columns(scaling.scaler, mtf.catalogue),
+        "roles": scaling.roles,
+    }
     return DataSets({**manifest, "horizons": horizons})
+
+
+def scaled_columns(scaler: Mapping[str, Any], catalogue: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Which columns were scaled and which passed as they are, with their kinds."""
+    units = {entry["name"]: entry["unit"] for entry in catalogue}
+    passed = {one["name"]: kind_of(units[one["name"]]) for one in scaler["columns"] if one.get("passed")}
+    scaled = [one["name"] for one in scaler["columns"] if one["name"] not in passed]
+    return {"clip": scaler["clip"], "scaled": scaled, "passed_through": passed}
 
 
 def family(rows: TimeSeriesDataContainer, reads: Reads, settings: DatasetSettings) -> dict[str, Any]:

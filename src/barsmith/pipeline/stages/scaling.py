@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from barsmith.config import ScalingSettings
+from barsmith.datasets.kinds import columns_of_kind
 from barsmith.datasets.roles import roles_of
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.errors import DataError
@@ -42,8 +43,8 @@ class ScaledFrames:
 
 @stage
 def scaling(splits: SplitRows, mtf: FeatureTable, final_labels: FinalLabels, settings: ScalingSettings) -> ScaledFrames:
-    """Robust scaling, fitted on the settled train rows, applied to all three, clipped."""
-    fitted = fit(mtf, splits.of("train"), settings.clip)
+    """Robust scaling, fitted on the settled train rows, applied to every row, clipped; chosen kinds of columns pass as they are."""
+    fitted = fit(mtf, splits.of("train"), settings)
     labels = final_labels.table.drop("datetime")
     parts = {}
     for name in NAMES:
@@ -62,7 +63,7 @@ def scaled(table: FeatureTable, rows: pl.Series, scaler: RobustScaler) -> pl.Dat
     return part.drop(table.names).hstack(pl.DataFrame(columns))
 
 
-def fit(table: FeatureTable, train: np.ndarray, clip: float) -> RobustScaler:
+def fit(table: FeatureTable, train: np.ndarray, settings: ScalingSettings) -> RobustScaler:
     """The scaler of these train rows, those left out that have not settled."""
     rows = table.features[pl.Series(train)].filter(pl.col("is_settled"))
     if not len(rows):
@@ -73,4 +74,5 @@ def fit(table: FeatureTable, train: np.ndarray, clip: float) -> RobustScaler:
             came=f"a training slice that ends at base bar {int(train[-1])}",
             do=f"bring a longer file, or drop the slowest features (features.drop: [{slowest}])",
         )
-    return RobustScaler.fit(rows.select(table.names).to_numpy(), table.names, clip)
+    passed = columns_of_kind(settings.pass_through, table.catalogue)
+    return RobustScaler.fit(rows.select(table.names).to_numpy(), table.names, settings.clip, passed)
