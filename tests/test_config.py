@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,29 @@ def test_a_timeframe_may_be_written_with_min(tmp_path: Path) -> None:
         ("features:\n  sets: minimal", "config/unknown-key", "config/pipeline.yaml line 2, features.sets"),
         ("events: [a.csv]", "config/type", "config/pipeline.yaml line 1, events"),
         ("rolls:\n  MES: [tomorrow]", "config/dates", "config/pipeline.yaml line 2, rolls.MES.0"),
+        ("splits:\n  val_start: 2025-02-30", "config/dates", "config/pipeline.yaml line 2, splits.val_start"),
+        ("splits:\n  val_start: 2025-09-01T00:00Z", "config/dates", "config/pipeline.yaml line 2, splits.val_start"),
+        ("splits: {val_start: 2025-09-01}", "config/splits", "config/pipeline.yaml line 1, splits"),
+        ("splits: {val_start: 2025-09-02, test_start: 2025-09-02}", "config/splits", "config/pipeline.yaml line 1, splits"),
+        ("scaling: {pass_through: [bound]}", "config/unknown-name", "config/pipeline.yaml line 1, scaling.pass_through.0"),
+        ("scaling: {pass_through: [flags], clip: 0.5}", "config/inconsistent", "config/pipeline.yaml line 1, scaling"),
+        ("datasets:\n  sequence_length: 0", "config/out-of-range", "config/pipeline.yaml line 2, datasets.sequence_length"),
+        ("datasets: {multires_timeframes: [5m, 1m]}", "config/timeframe", "config/pipeline.yaml line 1, datasets"),
+        ("datasets: {multires_timeframes: []}", "config/timeframe", "config/pipeline.yaml line 1, datasets"),
     ],
 )
 def test_an_error_names_the_file_the_line_and_the_key(text: str, code: str, where: str, tmp_path: Path) -> None:
     error = refused(tmp_path, text)
     assert (error.code, error.where) == (code, where)
+
+
+def test_days_of_the_splits_are_read_from_file_and_command_line_and_kept(tmp_path: Path) -> None:
+    text = "splits: {val_start: 2025-09-01, test_start: 2025-11-03}"
+    found = load(tmp_path, text).settings
+    assert (found.splits.val_start, found.splits.test_start) == (date(2025, 9, 1), date(2025, 11, 3))
+    assert Settings(**found.model_dump(mode="json")) == found
+    assert load(tmp_path, text, "splits.test_start=2025-10-01").settings.splits.test_start == date(2025, 10, 1)
+    assert found.splits.fingerprint() != SplitSettings().fingerprint()
 
 
 def test_an_error_names_the_override_or_the_variable(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ is how a stage knows that nothing about it has changed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
@@ -21,6 +22,8 @@ from barsmith.errors import UsageError, did_you_mean
 SCHEMA_VERSION = 1
 TIMEFRAMES = {"1m": 1, "5m": 5, "10m": 10, "15m": 15, "20m": 20, "25m": 25, "30m": 30, "45m": 45, "1h": 60, "4h": 240, "1d": 1440}
 """Minutes of each rung of the ladder. `1d` is the session's bar."""
+MULTIRES_TIMEFRAMES = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h")
+"""The rungs that a model of several resolutions reads."""
 SHIPPED_SYMBOLS = ("MES", "MNQ", "ES", "NQ", "MGC", "GC", "SI", "CL")
 CALENDARS = ("equity_index", "metals", "energy", "always")
 MAX_HORIZON = 1000
@@ -103,6 +106,15 @@ def _moment(value: object) -> object:
     return in_utc
 
 
+def _day(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value)
+    if isinstance(value, str | datetime):
+        raise wrong("config/dates", "a day, as 2025-09-01", shown(str(value)), "write it so")
+    return value
+
+
 def _level(value: object) -> object:
     """`5m_h20`: a timeframe and a horizon."""
     if not isinstance(value, str):
@@ -119,6 +131,7 @@ def _level(value: object) -> object:
 Timeframe = Annotated[str, BeforeValidator(_timeframe)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+Day = Annotated[date, BeforeValidator(_day)]
 Level = Annotated[str, BeforeValidator(_level)]
 Horizon = Annotated[int, Field(ge=1, le=MAX_HORIZON)]
 Multiple = Annotated[float, Field(gt=0, le=100)]
@@ -301,11 +314,13 @@ class LabelSettings(Section):
 
 
 class SplitSettings(Section):
-    """Shares of the rows in the order of time, and what is left out between them, in base bars."""
+    """Shares of the rows in the order of time, or the days on which validation and test begin; and what is left out between, in base bars."""
 
     train_pct: Share = 0.70
     val_pct: Share = 0.15
     test_pct: Share = 0.15
+    val_start: Day | None = None  # a trade date; with test_start, instead of the shares
+    test_start: Day | None = None
     purge_bars: Annotated[int, Field(ge=0, le=1_000_000)] = 60
     embargo_bars: Annotated[int, Field(ge=0, le=10_000_000)] = 1440
 
@@ -315,6 +330,11 @@ class SplitSettings(Section):
         if abs(total - 1.0) > 1e-9:
             came = f"{self.train_pct:g} + {self.val_pct:g} + {self.test_pct:g} = {total:g}"
             raise wrong("config/splits", "train_pct + val_pct + test_pct = 1", came, "set all three")
+        if (self.val_start is None) != (self.test_start is None):
+            came = "val_start" if self.test_start is None else "test_start"
+            raise wrong("config/splits", "val_start and test_start, or neither", f"{came} alone", "set both")
+        if self.val_start is not None and self.test_start is not None and self.val_start >= self.test_start:
+            raise wrong("config/splits", "val_start before test_start", f"{self.val_start} and {self.test_start}", "correct the two")
         return self
 
 
@@ -322,6 +342,31 @@ class ScalingSettings(Section):
     """Scaled features are clipped at plus and minus `clip` interquartile ranges."""
 
     clip: Annotated[float, Field(gt=0, le=1000)] = 5.0
+    pass_through: Annotated[tuple[Literal["flags", "bounded"], ...], Listed] = ()  # kinds of columns that are not scaled
+
+    @model_validator(mode="after")
+    def _what_passes_is_not_clipped(self) -> ScalingSettings:
+        if self.pass_through and self.clip < 1:
+            expected, do = "a clip of 1 or more, since what passes through goes from -1 to 1", "raise clip, or scale every column"
+            raise wrong("config/inconsistent", expected, f"{self.clip:g}", do, "scaling.clip")
+        return self
+
+
+class DatasetSettings(Section):
+    """How windows are cut for models that read sequences or several resolutions; a model's own settings go first."""
+
+    sequence_length: Annotated[int, Field(ge=1, le=10_000)] = 60  # base bars of a window
+    within_session: bool = False  # a window never begins in an earlier session than it ends in
+    multires_length: Annotated[int, Field(ge=1, le=10_000)] = 60  # finished bars of each rung
+    multires_timeframes: Annotated[tuple[Timeframe, ...], Listed] = MULTIRES_TIMEFRAMES
+
+    @model_validator(mode="after")
+    def _rungs_in_order(self) -> DatasetSettings:
+        rungs = self.multires_timeframes
+        if not rungs or list(rungs) != sorted(set(rungs), key=TIMEFRAMES.__getitem__):
+            expected, key = "one rung or more, from short to long, each once", "datasets.multires_timeframes"
+            raise wrong("config/timeframe", expected, shown(rungs), "sort them", key)
+        return self
 
 
 class ValidationSettings(Section):
@@ -396,6 +441,7 @@ class Settings(Section):
     barriers: dict[Symbol, BarrierSettings] = {}
     splits: SplitSettings = SplitSettings()
     scaling: ScalingSettings = ScalingSettings()
+    datasets: DatasetSettings = DatasetSettings()
     validation: ValidationSettings = ValidationSettings()
     verdict: VerdictSettings = VerdictSettings()
     models: ModelSettings = ModelSettings()

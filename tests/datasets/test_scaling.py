@@ -92,3 +92,28 @@ def test_a_damaged_scaler_file_is_refused(damage):
     assert caught.value.code == "datasets/scaler-file"
     with pytest.raises(IntegrityError):
         RobustScaler.from_json(b"\xff not json")
+
+
+def test_a_column_that_passes_is_neither_shifted_nor_stretched():
+    X = np.array([[-1.0, 1.0], [0.0, 2.0], [0.25, 3.0], [1.0, 4.0], [1.0, 5.0]])
+    scaler = RobustScaler.fit(X, ["rsi", "x"], passed={"rsi"})
+    assert scaler.apply(X)[:, 0].tobytes() == X[:, 0].tobytes()
+    assert scaler.apply(X)[:, 1].tolist() == [-1.0, -0.5, 0.0, 0.5, 1.0]
+    again = RobustScaler.from_json(scaler.to_json())
+    assert (again.passed, again.to_json()) == (("rsi",), scaler.to_json())
+    assert scaler.of(["x"]).passed == ()
+    assert scaler.of(["x", "rsi"]).passed == ("rsi",)
+    assert "passed" not in RobustScaler.fit(X, ["rsi", "x"]).to_json()
+
+
+def test_a_column_that_leaves_its_bounds_does_not_pass():
+    with pytest.raises(DataError, match="values of rsi from -1 to 1, as its unit says, came 1 to 70 in train") as caught:
+        RobustScaler.fit(np.array([[1.0], [np.nan], [70.0]]), ["rsi"], passed={"rsi"})
+    assert caught.value.code == "scaling/bounds"
+
+
+def test_a_scaler_file_whose_passed_column_was_scaled_is_refused():
+    stored = json.loads(RobustScaler.fit(np.eye(3), list("abc"), passed={"a"}).to_json())
+    stored["columns"][0]["median"] = 0.5
+    with pytest.raises(IntegrityError):
+        RobustScaler.from_json(json.dumps(stored))

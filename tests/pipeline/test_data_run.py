@@ -55,6 +55,7 @@ def test_a_run_leaves_what_the_design_says_where_it_says(market: SmallMarket) ->
             "train_scaled.parquet",
             "val_scaled.parquet",
             "test_scaled.parquet",
+            "between_scaled.parquet",
             "feature_scaler.json",
             "split_config.json",
         },

@@ -19,7 +19,8 @@ from rewriting import SCALED, rewrite_table
 
 from barsmith.artifacts import parse_json, read_parquet, read_sealed, verify
 from barsmith.bars.minutes import as_minutes
-from barsmith.datasets.container import Part, TimeSeriesDataContainer
+from barsmith.datasets.container import TimeSeriesDataContainer
+from barsmith.datasets.parts import Part
 from barsmith.errors import BarsmithError, DataError, IntegrityError, StorageError, UsageError
 from barsmith.ledger import Ledger
 from barsmith.models import ModelRegistry, load_model, predict_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barsmith.errors import DataError, UsageError
-from barsmith.splits.calendar import draw_calendar, split_rows
+from barsmith.splits.calendar import draw_calendar, draw_calendar_by_date, split_rows
 
 SMALL = {"purge_bars": 2, "embargo_bars": 3}
 
@@ -61,6 +62,46 @@ def test_shares_that_do_not_make_a_whole_and_negative_gaps_are_refused(wrong):
     with pytest.raises(UsageError) as caught:
         draw_calendar(50_000, **wrong)
     assert caught.value.code == "splits/settings"
+
+
+DAYS = np.repeat(np.arange("2025-09-01", "2025-09-11", dtype="datetime64[D]"), 10)
+"""Ten trade dates of ten bars."""
+
+
+def test_days_are_the_boundaries_and_purge_and_embargo_are_taken_off():
+    calendar = draw_calendar_by_date(DAYS, date(2025, 9, 6), date(2025, 9, 9), **SMALL)
+    assert (calendar.train, calendar.val, calendar.test) == (range(48), range(53, 78), range(83, 100))
+    assert calendar.as_dict()["purge_bars"] == 2
+
+
+def test_days_at_the_shares_give_the_calendar_of_the_shares():
+    shares = {"train_pct": 0.5, "val_pct": 0.3, "test_pct": 0.2}
+    assert draw_calendar_by_date(DAYS, date(2025, 9, 6), date(2025, 9, 9), **SMALL) == draw_calendar(100, **shares, **SMALL)
+
+
+def test_a_day_without_trade_is_the_next_that_has_some():
+    weekend = DAYS[(np.datetime64("2025-09-06") != DAYS) & (np.datetime64("2025-09-07") != DAYS)]
+    assert draw_calendar_by_date(weekend, date(2025, 9, 6), date(2025, 9, 10), **SMALL).train == range(48)
+
+
+@pytest.mark.parametrize(("val", "test"), [("2025-09-01", "2025-09-05"), ("2024-01-01", "2025-09-05"), ("2025-09-05", "2025-09-11")])
+def test_days_outside_the_data_are_refused(val, test):
+    with pytest.raises(DataError, match=f"of 2025-09-01 to 2025-09-10, came {val} and {test}") as caught:
+        draw_calendar_by_date(DAYS, date.fromisoformat(val), date.fromisoformat(test), **SMALL)
+    assert caught.value.code == "splits/dates"
+
+
+def test_days_that_leave_a_split_empty_or_stand_in_the_wrong_order_are_refused():
+    with pytest.raises(DataError) as caught:
+        draw_calendar_by_date(DAYS, date(2025, 9, 6), date(2025, 9, 10), purge_bars=2, embargo_bars=10)
+    assert caught.value.code == "splits/empty"
+    assert caught.value.expected == "rows left in train [0, 50 - 2), val [50 + 10, 90 - 2) and test [90 + 10, 100)"
+    assert (
+        caught.value.do
+        == "move val_start (2025-09-06) or test_start (2025-09-10), or lower what eats up the rows: embargo_bars = 10 in test"
+    )
+    with pytest.raises(UsageError):
+        draw_calendar_by_date(DAYS, date(2025, 9, 6), date(2025, 9, 6), **SMALL)
 
 
 @given(n=st.integers(0, 500), purge=st.integers(0, 20), embargo=st.integers(0, 40), train=st.integers(1, 98))

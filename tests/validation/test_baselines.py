@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from run_tables import FEATURES, HORIZON, table
 
-from barsmith.datasets.container import Part, part_of
+from barsmith.datasets.parts import Part, part_of
 from barsmith.validation.baselines import (
     NAMES,
     SMOOTHING,

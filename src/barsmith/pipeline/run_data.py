@@ -12,9 +12,15 @@ import polars as pl
 
 from barsmith.artifacts import read_parquet, read_sealed, record_of
 from barsmith.bars.minutes import as_minutes
+from barsmith.bars.sessions import load_sessions
 from barsmith.config import Settings, canonical
-from barsmith.datasets.container import Part, TimeSeriesDataContainer
+from barsmith.datasets.container import TimeSeriesDataContainer
+from barsmith.datasets.cutting import dataset_settings
+from barsmith.datasets.families import Reads, columns_read
+from barsmith.datasets.parts import Part
+from barsmith.datasets.rungs import RungBars
 from barsmith.datasets.scaling import RobustScaler
+from barsmith.errors import DataError
 from barsmith.features.events import Events
 from barsmith.instruments import instrument
 from barsmith.labels.outcomes import Barriers
@@ -24,6 +30,7 @@ from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.regime import RegimeColumns
 from barsmith.pipeline.stages.scaling import ScaledFrames
+from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.pipeline.stages.validation import Validated
 from barsmith.pipeline.store import Entry, Store, no_data
 
@@ -57,23 +64,41 @@ class RunData:
         """With which the horizon's labels were made, tuned or given."""
         return Barriers(**self.field("final_labels", FinalLabels, "barriers")[str(horizon)])
 
-    def container(self, horizon: int) -> TimeSeriesDataContainer:
-        """Train and validation for one horizon, with the features that validation kept; the test file is not read until it is opened."""
-        return TimeSeriesDataContainer.from_frames(
-            self.field("scaling", ScaledFrames, "train"),
-            self.field("scaling", ScaledFrames, "val"),
+    def container(
+        self, horizon: int, *, reads: Reads = "tabular", features: Sequence[str] | None = None, **windows: Any
+    ) -> TimeSeriesDataContainer:
+        """Train and validation for one horizon; the test file is not read until it is opened.
+
+        features: by default those of the family that validation kept. windows: settings of `datasets` that differ from the run's.
+        Raises DataError `datasets/rows`, UsageError `config/...` and what the container raises.
+        """
+        if features is None:
+            kept = self.field("validation", Validated, "feature_set")["kept"]
+            features = columns_read(reads, kept, self.field("mtf", FeatureTable, "catalogue"))
+        train, val, between = (self.field("scaling", ScaledFrames, name) for name in ("train", "val", "between"))
+        check_whole(len(train) + len(val) + len(between), self.field("splits", SplitRows, "split")["test"][0])
+        rows = TimeSeriesDataContainer.from_frames(
+            train,
+            val,
             lambda: self.field("scaling", ScaledFrames, "test"),
             symbol=self.symbol,
             horizon=horizon,
-            feature_names=self.field("validation", Validated, "feature_set")["kept"],
+            feature_names=features,
             roles=self.field("scaling", ScaledFrames, "roles"),
+            between=between,
+            read_rungs=self.rungs,
         )
+        return rows.seen_as(reads, dataset_settings(**self.settings.datasets.model_dump() | windows))
+
+    def rungs(self, timeframes: tuple[str, ...], until: int) -> RungBars:
+        """The bars of other timeframes that end by a moment, as features read them. until: minutes since 1970 UTC."""
+        sessions = load_sessions(instrument(self.symbol, self.settings).calendar, self.settings.sessions.hours)
+        return RungBars.of_minutes(self.field("clean", CleanMinutes, "minutes"), sessions, until, timeframes)
 
     def scaler_of(self, names: Sequence[str]) -> RobustScaler:
         """The scaler of these features, in this order."""
         whole = RobustScaler.from_json(canonical(self.field("scaling", ScaledFrames, "scaler")))
-        places = [whole.names.index(name) for name in names]
-        return RobustScaler(tuple(names), whole.median[places], whole.iqr[places], whole.clip)
+        return whole.of(names)
 
     def features_of(self, names: Sequence[str]) -> dict[str, Any]:
         """The bundle's record of these features: {features: [...], learned: by key, events: minutes by kind, feature_code: [...]}."""
@@ -119,6 +144,17 @@ class RunData:
             return None
         found = frame.select(columns).cast(pl.Float64).to_numpy()[rows]
         return (found, int(told["paths"])) if np.isfinite(found).all() else None
+
+
+def check_whole(rows: int, first_test_row: int) -> None:
+    """The tables before the test split hold every base bar before it and none of it. Raises DataError `datasets/rows`."""
+    if rows != first_test_row:
+        raise DataError(
+            "datasets/rows",
+            expected=f"{first_test_row} base bars in train, val and between them: all before the test split",
+            came=f"{rows}",
+            do="run the scaling stage again",
+        )
 
 
 def load_run_data(workspace: Path, symbol: str) -> RunData:

@@ -42,6 +42,7 @@ LAYOUT = {
     "scaling.train": "data/splits/scaled/{symbol}/train_scaled.parquet",
     "scaling.val": "data/splits/scaled/{symbol}/val_scaled.parquet",
     "scaling.test": "data/splits/scaled/{symbol}/test_scaled.parquet",
+    "scaling.between": "data/splits/scaled/{symbol}/between_scaled.parquet",
     "scaling.scaler": "data/splits/scaled/{symbol}/feature_scaler.json",
 }
 """Fields whose place others know; every other field lies in data/stages/{symbol}/."""

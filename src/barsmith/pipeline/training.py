@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from barsmith.datasets.container import Part, TimeSeriesDataContainer
+from barsmith.datasets.container import TimeSeriesDataContainer
+from barsmith.datasets.parts import Part
 from barsmith.errors import UsageError
 from barsmith.ledger import Ledger
 from barsmith.metrics.bootstrap import difference_intervals, session_intervals

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from barsmith.datasets.container import Part, TimeSeriesDataContainer
+from barsmith.datasets.container import TimeSeriesDataContainer
+from barsmith.datasets.parts import Part
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.params import ModelParams
 from barsmith.pipeline.run_data import RunData

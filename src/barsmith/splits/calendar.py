@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from math import floor
 
@@ -27,6 +28,10 @@ class SplitCalendar:
 
     def counts(self) -> dict[str, int]:
         return {name: len(getattr(self, name)) for name in NAMES}
+
+    def empty(self) -> list[str]:
+        """The splits without a row."""
+        return [name for name, rows in self.counts().items() if not rows]
 
     def as_dict(self) -> dict[str, object]:
         """For split_config.json: rows as [first, one past the last]."""
@@ -61,34 +66,68 @@ def draw_calendar(
             came=" + ".join(map(str, shares)) + f" = {sum(shares)}",
             do="correct train_pct, val_pct and test_pct",
         )
-    if purge_bars < 0 or embargo_bars < 0:
-        raise UsageError(
-            "splits/settings",
-            expected="purge_bars and embargo_bars of 0 or more",
-            came=f"{purge_bars} and {embargo_bars}",
-            do="correct purge_bars and embargo_bars",
-        )
-    calendar = _drawn(n, shares, purge_bars, embargo_bars)
-    empty = [name for name in NAMES if not len(getattr(calendar, name))]
-    if empty:
-        raise _too_short(calendar, shares, empty)
+    calendar = _drawn(n, *_boundaries(n, shares), purge_bars, embargo_bars)
+    if calendar.empty():
+        raise _no_rows(calendar, *_boundaries(n, shares), f"bring at least {_needed(calendar, shares)} base bars")
     return calendar
 
 
-def _drawn(n: int, shares: list[Decimal], purge: int, embargo: int) -> SplitCalendar:
-    """Bounds by exact decimal arithmetic: 0.29 of 100 rows is 29, not 28."""
-    a, b = floor(shares[0] * n), floor((shares[0] + shares[1]) * n)
+def draw_calendar_by_date(
+    trade_date: np.ndarray, val_start: date, test_start: date, *, purge_bars: int = 60, embargo_bars: int = 1440
+) -> SplitCalendar:
+    """The same with the boundaries a and b at the first base bar of these trade dates, or of the next ones there are.
+
+    trade_date: (n,) datetime64[D] of every base bar, never decreasing. purge_bars, embargo_bars: rows, taken off as with shares.
+    Raises UsageError `splits/settings`, DataError `splits/dates` for days outside the data, `splits/empty` when a split has no row.
+    """
+    n, days = len(trade_date), np.array([val_start, test_start], "datetime64[D]")
+    if days[0] >= days[1]:
+        came = f"{val_start} and {test_start}"
+        raise UsageError("splits/settings", expected="val_start before test_start", came=came, do="correct the two")
+    if not n or days[0] <= trade_date[0] or days[1] > trade_date[-1]:
+        there = f"{trade_date[0]} to {trade_date[-1]}" if n else "no bars"
+        raise DataError(
+            "splits/dates",
+            expected=f"val_start after the first trade date and test_start not after the last, of {there}",
+            came=f"{val_start} and {test_start}",
+            do="correct splits.val_start and splits.test_start, or bring a longer file",
+        )
+    a, b = np.searchsorted(trade_date, days).tolist()
+    calendar = _drawn(n, a, b, purge_bars, embargo_bars)
+    if calendar.empty():
+        raise _no_rows(calendar, a, b, f"move val_start ({val_start}) or test_start ({test_start})")
+    return calendar
+
+
+def _boundaries(n: int, shares: list[Decimal]) -> tuple[int, int]:
+    """By exact decimal arithmetic: 0.29 of 100 rows is 29, not 28."""
+    return floor(shares[0] * n), floor((shares[0] + shares[1]) * n)
+
+
+def _drawn(n: int, a: int, b: int, purge: int, embargo: int) -> SplitCalendar:
+    if purge < 0 or embargo < 0:
+        raise UsageError(
+            "splits/settings",
+            expected="purge_bars and embargo_bars of 0 or more",
+            came=f"{purge} and {embargo}",
+            do="correct purge_bars and embargo_bars",
+        )
     train, val, test = (range(start, max(start, stop)) for start, stop in ((0, a - purge), (a + embargo, b - purge), (b + embargo, n)))
     return SplitCalendar(train, val, test, n, purge, embargo)
 
 
-def _too_short(calendar: SplitCalendar, shares: list[Decimal], empty: list[str]) -> DataError:
-    n, purge, embargo = calendar.n, calendar.purge_bars, calendar.embargo_bars
-    a, b = floor(shares[0] * n), floor((shares[0] + shares[1]) * n)
+def _needed(calendar: SplitCalendar, shares: list[Decimal]) -> int:
+    """The fewest base bars that leave no split empty."""
+    purge, embargo = calendar.purge_bars, calendar.embargo_bars
     least = (purge / shares[0], (purge + embargo) / shares[1], embargo / shares[2])  # rows below which a split is surely empty
-    needed = max(n, *map(floor, least))
-    while not all(_drawn(needed, shares, purge, embargo).counts().values()):
+    needed = max(calendar.n, *map(floor, least))
+    while _drawn(needed, *_boundaries(needed, shares), purge, embargo).empty():
         needed += 1
+    return needed
+
+
+def _no_rows(calendar: SplitCalendar, a: int, b: int, do: str) -> DataError:
+    n, purge, embargo, empty = calendar.n, calendar.purge_bars, calendar.embargo_bars, calendar.empty()
     eats = {
         "train": f"purge_bars = {purge}",
         "val": f"embargo_bars + purge_bars = {embargo + purge}",
@@ -98,7 +137,7 @@ def _too_short(calendar: SplitCalendar, shares: list[Decimal], empty: list[str])
         "splits/empty",
         expected=f"rows left in train [0, {a} - {purge}), val [{a} + {embargo}, {b} - {purge}) and test [{b} + {embargo}, {n})",
         came=f"none in {' and '.join(empty)} of {n} base bars",
-        do=f"bring at least {needed} base bars, or lower what eats up the rows: " + ", ".join(f"{eats[name]} in {name}" for name in empty),
+        do=f"{do}, or lower what eats up the rows: " + ", ".join(f"{eats[name]} in {name}" for name in empty),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from barsmith.datasets.container import Part
+from barsmith.datasets.parts import Part
 from barsmith.metrics.classification import scores
 
 SMOOTHING = 20.0

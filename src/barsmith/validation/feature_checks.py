@@ -82,7 +82,7 @@ def kept_columns(X_train: np.ndarray, features: Sequence[str], kept: Sequence[st
 
 def scaler_not_of_train(scaler: RobustScaler, unscaled_train: pl.DataFrame) -> Iterator[Finding]:
     """Leak 16: the stored scaler is not, bit for bit, the one that the settled rows of train give."""
-    again = type(scaler).fit(settled_matrix(unscaled_train, scaler.names), scaler.names, scaler.clip)
+    again = type(scaler).fit(settled_matrix(unscaled_train, scaler.names), scaler.names, scaler.clip, scaler.passed)
     wrong = (again.median != scaler.median) | (again.iqr != scaler.iqr)
     columns = tuple(scaler.names[j] for j in np.flatnonzero(wrong).tolist())
     if columns:

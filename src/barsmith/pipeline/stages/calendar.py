@@ -8,7 +8,7 @@ from typing import Any
 from barsmith.config import SplitSettings
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.sessions import SessionBars
-from barsmith.splits.calendar import SplitCalendar, draw_calendar
+from barsmith.splits.calendar import SplitCalendar, draw_calendar, draw_calendar_by_date
 
 
 @dataclass(frozen=True)
@@ -25,4 +25,9 @@ class Calendar:
 @stage(unlisted=True)
 def calendar(sessions: SessionBars, settings: SplitSettings) -> Calendar:
     """The split calendar over every base bar of the chosen session."""
-    return Calendar(draw_calendar(len(sessions.bars), **settings.model_dump()).as_dict())
+    if settings.val_start is not None and settings.test_start is not None:
+        gaps = {"purge_bars": settings.purge_bars, "embargo_bars": settings.embargo_bars}
+        days = sessions.bars["trade_date"].to_numpy()
+        return Calendar(draw_calendar_by_date(days, settings.val_start, settings.test_start, **gaps).as_dict())
+    shares = settings.model_dump(exclude={"val_start", "test_start"})
+    return Calendar(draw_calendar(len(sessions.bars), **shares).as_dict())

@@ -27,7 +27,7 @@ from barsmith.pipeline.stages.clean import CleanMinutes
 class FeatureColumns:
     """values: datetime and one column a feature, every base bar. first_settled: the row from which each has settled.
 
-    catalogue: name, group, unit, source, warm-up and fingerprint of each, in the columns' order.
+    catalogue: name, group, unit, source, warm-up, timeframes besides the base, and fingerprint of each, in the columns' order.
     """
 
     values: pl.DataFrame
@@ -81,6 +81,8 @@ def columns_of(plan: Plan, reading: Reading, chosen: Mapping[str, Feature]) -> F
     """A reading as frame and records."""
     fingerprints = plan.fingerprints()
     columns = {name: np.ascontiguousarray(reading.matrix[:, i]) for i, name in enumerate(plan.names)}
-    entries = [one.entry(plan.base) | {"fingerprint": fingerprints[name]} for name, one in chosen.items()]
+    entries = [
+        one.entry(plan.base) | {"timeframes": sorted(one.timeframes), "fingerprint": fingerprints[name]} for name, one in chosen.items()
+    ]
     settled = {name: int(row) for name, row in zip(plan.names, np.minimum(reading.first_settled, len(reading.base)), strict=True)}
     return FeatureColumns(pl.DataFrame({"datetime": as_datetime(reading.base.start), **columns}), settled, entries)

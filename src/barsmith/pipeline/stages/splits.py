@@ -26,6 +26,11 @@ class SplitRows:
         """Row numbers of a split."""
         return np.concatenate([np.arange(*run) for run in self.split["kept"][name]])
 
+    def between(self) -> np.ndarray:
+        """Row numbers before the test split that are in no split."""
+        open_rows = np.arange(self.split["test"][0])
+        return np.setdiff1d(open_rows, np.concatenate([self.of("train"), self.of("val")]), assume_unique=True)
+
     @property
     def rows(self) -> int:
         return sum(run[1] - run[0] for name in NAMES for run in self.split["kept"][name])

@@ -1,0 +1,110 @@
+"""Several resolutions at once: the last T finished bars of each rung as of every decision, gathered by index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from barsmith.bars.ladder import ladder
+from barsmith.config import MULTIRES_TIMEFRAMES
+from barsmith.datasets.views import View
+from barsmith.errors import DataError
+
+if TYPE_CHECKING:
+    from barsmith.bars.minutes import Minutes
+    from barsmith.bars.sessions import Sessions
+
+PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, eq=False)
+class RungBars:
+    """Finished bars of the rungs, one below the other.
+
+    prices: (M, 4) float64 open high low close, adjusted forward for rolls. end: (M,) int64 minutes since 1970 UTC.
+    first: {timeframe: row of its first bar}, from the shortest rung to the longest, each rung's bars in the order of time.
+    """
+
+    prices: np.ndarray
+    end: np.ndarray
+    first: Mapping[str, int]
+
+    @classmethod
+    def of(cls, rungs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> RungBars:
+        """From {timeframe: ((m, 4) prices, (m,) ends)}."""
+        starts = np.cumsum([0, *(len(end) for _, end in rungs.values())]).tolist()
+        prices = np.concatenate([prices for prices, _ in rungs.values()])
+        return cls(
+            np.ascontiguousarray(prices, np.float64),
+            np.concatenate([end for _, end in rungs.values()]),
+            dict(zip(rungs, starts, strict=False)),
+        )
+
+    @classmethod
+    def of_minutes(cls, minutes: Minutes, sessions: Sessions, until: int, timeframes: tuple[str, ...] = MULTIRES_TIMEFRAMES) -> RungBars:
+        """The bars that end by `until` (minutes since 1970 UTC), as features read them; no later minute is looked at."""
+        known = minutes[: int(np.searchsorted(minutes.time, until))]
+        found = ladder(known, sessions, timeframes, now=until)
+        return cls.of({name: (rung.bars[:, :4], rung.end) for name, rung in found.items()})
+
+    def of_rung(self, timeframe: str) -> slice:
+        """The rows of a rung."""
+        starts = [*self.first.values(), len(self.end)]
+        number = list(self.first).index(timeframe)
+        return slice(starts[number], starts[number + 1])
+
+
+@dataclass(frozen=True, eq=False)
+class RungWindows(View):
+    """(N, R, T, 4) float32: of each rung the open, high, low and close of its last T finished bars, oldest first, as price / last close - 1.
+
+    last: (N, R) int64, the row of each rung's last finished bar in `bars`. The last close is that of the rung's own window.
+    """
+
+    bars: RungBars
+    last: np.ndarray
+    length: int
+
+    @property
+    def timeframes(self) -> tuple[str, ...]:
+        return tuple(self.bars.first)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.last), self.last.shape[1], self.length, len(PRICES))
+
+    def take(self, rows: Any) -> RungWindows:
+        return RungWindows(self.bars, self.last[rows], self.length)
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """Divided in float64 and rounded once."""
+        prices = self.bars.prices[self.last[rows][:, :, None] + np.arange(1 - self.length, 1)]
+        prices /= prices[:, :, -1:, 3:].copy()
+        prices -= 1.0
+        return prices.astype(np.float32)
+
+
+def last_finished(bars: RungBars, decision: np.ndarray) -> np.ndarray:
+    """(N, R) int64: of each rung the row of the last bar that ends by each decision; below the rung's first where there is none."""
+    columns = [bars.of_rung(timeframe) for timeframe in bars.first]
+    return np.column_stack([rows.start + np.searchsorted(bars.end[rows], decision, "right") - 1 for rows in columns])
+
+
+def is_too_early(bars: RungBars, last: np.ndarray, length: int) -> np.ndarray:
+    """(N,) bool: decisions at which a rung has fewer than `length` finished bars."""
+    return np.asarray((last - length + 1 < np.array(list(bars.first.values()))).any(axis=1))
+
+
+def check_known(bars: RungBars, until: int) -> None:
+    """Raise DataError `datasets/rungs` for a bar that ends after `until`: the closed test split may be in it."""
+    late = int((bars.end > until).sum())
+    if late:
+        raise DataError(
+            "datasets/rungs",
+            expected="bars of the rungs that end by the last decision of the opened splits",
+            came=f"{late} that end later",
+            do="cut the rungs there: the test split stays closed",
+        )

@@ -1,0 +1,67 @@
+"""What every view promises: an array of samples that is gathered by index when it is asked for, and never stored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+MOST_ROWS = 4096  # of a gather at a time
+
+
+class View(ABC):
+    """N samples of float32. `shape`, `len`, `view[rows]`, `np.asarray(view)` and `batches` as an array has them.
+
+    `view[rows]` and `np.asarray` copy the samples that they return; `take` returns another view and copies none.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """(N, ...) of all samples."""
+
+    @abstractmethod
+    def take(self, rows: Any) -> Self:
+        """The view of these samples."""
+
+    @abstractmethod
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """(len(rows), ...) float32 in C order: a copy of these samples."""
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that `np.asarray` would need; the view itself holds an index."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """A sample of a whole number, samples of a slice, a mask or row numbers; of a tuple the rest is taken from these."""
+        rows, *rest = rows if isinstance(rows, tuple) else (rows,)
+        chosen = np.arange(len(self))[rows]
+        samples = self.gather(chosen) if chosen.ndim else self.gather(chosen[None])[0]
+        return samples[(slice(None),) * chosen.ndim + tuple(rest)] if rest else samples
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a view has no array of its own: np.asarray(view) makes one")
+        out = np.empty(self.shape, self.dtype)
+        for first in range(0, len(self), MOST_ROWS):
+            rows = np.arange(first, min(first + MOST_ROWS, len(self)))
+            out[rows[0] : rows[-1] + 1] = self.gather(rows)
+        return out if dtype is None else out.astype(dtype, copy=False)
+
+    def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Arrays of `size` samples, the last of what is left. order: sample numbers, as a shuffled np.arange(len(view))."""
+        order = np.arange(len(self)) if order is None else order
+        for first in range(0, len(order), size):
+            yield self.gather(order[first : first + size])
