@@ -13,6 +13,7 @@ from typing import Any
 from barsmith.artifacts import read_sealed
 from barsmith.pipeline.explaining import leaves
 from barsmith.pipeline.run_folder import DONE, RunFolder, RunState
+from barsmith.pipeline.stages import STAGE_NAMES
 
 Pair = list[Any]
 """[of run a, of run b]."""
@@ -78,7 +79,7 @@ def compare(workspace: Path, run_a: str, run_b: str) -> dict[str, Any]:
         "versions": different(a.made_of.get("versions", {}), b.made_of.get("versions", {})),
         "code": code_differences(a.made_of, b.made_of) if a.made_of and b.made_of else {},
         "inputs": different(inputs_of(a), inputs_of(b)),
-        "stages": [name for name in stage_keys(a) if name in stage_keys(b) and stage_keys(a)[name] != stage_keys(b)[name]],
+        "stages": sorted(different(stage_keys(a), stage_keys(b)), key=order) if a.made_of and b.made_of else [],
         "rows": different(a.rows, b.rows),
         "splits": different(a.facts["splits"], b.facts["splits"]) if both else {},
         "barriers": different(leaves(a.facts["barriers"]), leaves(b.facts["barriers"])) if both else {},
@@ -118,6 +119,11 @@ def inputs_of(run: KeptRun) -> dict[str, Any]:
 
 def stage_keys(run: KeptRun) -> dict[str, str]:
     return {name: stage["key"] for name, stage in run.made_of.get("stages", {}).items()}
+
+
+def order(stage: str) -> int:
+    """Unlisted stages first, then as `status` has them."""
+    return STAGE_NAMES.index(stage) if stage in STAGE_NAMES else -1
 
 
 def feature_differences(a: KeptRun, b: KeptRun) -> dict[str, list[str]]:
