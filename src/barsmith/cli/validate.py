@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from barsmith.cli.options import Symbols, Workspace
-from barsmith.cli.printing import Report
+from barsmith.cli.printing import Report, say
 from barsmith.cli.run import findings_of
 from barsmith.cli.settings import settings_of
 from barsmith.cli.symbols import asked
-from barsmith.errors import DataError, UsageError
+from barsmith.errors import BarsmithError, DataError, UsageError
 
 
 def validate(
@@ -34,13 +35,29 @@ def validate(
             raise UsageError("cli/usage", expected="--symbols or --path", came="both", do="leave one out")
         return foreign(path, settings)
     chosen: list[str | None] = [*asked(symbols, settings)]
-    records = [checked(workspace, symbol=symbol) for symbol in chosen or [None]]
+    if len(chosen) < 2:
+        record = checked(workspace, symbol=chosen[0] if chosen else None)
+        return Report(record, list(told(record)), 0 if record["is_ready"] else DataError.exit_code)
+    records: list[Any] = []
     says: list[str] = []
-    for record in records:
-        says.append(f"{record['symbol']} run {record['run_id']}: {record['files']} files are what their manifest says")
-        says += findings_of(record)
-    whole = all(record["is_ready"] for record in records)
-    return Report(records[0] if len(records) == 1 else {"runs": records}, says, 0 if whole else DataError.exit_code)
+    codes = [0]
+    for symbol in chosen:
+        try:
+            record = checked(workspace, symbol=symbol)
+        except BarsmithError as error:  # each symbol is alone: the others are looked at
+            say(f"barsmith: {symbol}: {error} [{error.code}]")
+            records.append({"symbol": symbol, "error": error.as_dict()})
+            codes.append(error.exit_code)
+            continue
+        records.append(record)
+        says += told(record)
+        codes.append(0 if record["is_ready"] else DataError.exit_code)
+    return Report({"runs": records}, says, max(codes))
+
+
+def told(record: dict[str, Any]) -> Iterator[str]:
+    yield f"{record['symbol']} run {record['run_id']}: {record['files']} files are what their manifest says"
+    yield from findings_of(record)
 
 
 def foreign(path: Path, settings: Any) -> Report:
