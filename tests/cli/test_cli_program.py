@@ -18,6 +18,7 @@ VERBS = (
     "run",
     "rerun",
     "status",
+    "diff",
     "validate",
     "features",
     "models",

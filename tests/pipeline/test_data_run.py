@@ -63,6 +63,7 @@ def test_a_run_leaves_what_the_design_says_where_it_says(market: SmallMarket) ->
             "config",
             "logs",
             "pipeline_state.json",
+            "made_of.json",
             "manifest.json",
             "feature_set_manifest.json",
             "dataset_manifest.json",
@@ -302,7 +303,9 @@ def test_a_rerun_of_what_is_not_there_is_refused(copied: Path, market: SmallMark
 def test_the_status_of_a_run_is_what_it_printed(market: SmallMarket) -> None:
     told = status(market.workspace, market.run["run_id"])
     assert (told["status"], told["error"], told["symbol"]) == ("done", None, "MES")
-    assert [{key: stage[key] for key in ("name", "status", "seconds", "rows")} for stage in told["stages"]] == market.run["stages"]
+    assert [{key: stage[key] for key in ("name", "status", "seconds", "rows", "peak_mib")} for stage in told["stages"]] == market.run[
+        "stages"
+    ]
 
 
 def test_a_second_symbol_lives_in_folders_of_its_own(copied: Path) -> None:

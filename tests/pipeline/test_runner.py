@@ -12,7 +12,7 @@ import pytest
 from barsmith.config import LabelSettings, Settings
 from barsmith.errors import DataError, IntegrityError
 from barsmith.pipeline.run_folder import RunFolder, RunState, StageState, new_run_id
-from barsmith.pipeline.runner import Runner, plan
+from barsmith.pipeline.runner import PEAK_OF_STAGE, PEAK_SO_FAR, Runner, plan
 from barsmith.pipeline.stage import Given, Stage, in_order, stage
 from barsmith.pipeline.store import Store
 
@@ -52,6 +52,8 @@ def scaled(numbers: Numbers, settings: LabelSettings) -> Numbers:
 @stage
 def halves(scaled: Numbers, calendar: Numbers, random_seed: int) -> Halves:
     CALLS.append("halves")
+    if random_seed == 64:
+        bytearray(b"x" * (64 << 20)).count(b"y")
     if random_seed == 13:
         raise KeyboardInterrupt
     return Halves({"first": scaled.frame.head(2), "second": scaled.frame.tail(1)} if random_seed else {"first": scaled.frame})
@@ -60,7 +62,7 @@ def halves(scaled: Numbers, calendar: Numbers, random_seed: int) -> Halves:
 STAGES = [numbers, scaled, halves, calendar]
 
 
-def run(workspace: Path, raw: list[int] | None = None, redo_from: str | None = None, **settings: object) -> Runner:
+def run(workspace: Path, raw: list[int] | None = None, redo_from: str | None = None, only: str | None = None, **settings: object) -> Runner:
     CALLS.clear()
     raw = raw or [1, 2, 3]
     steps = plan(STAGES, Settings(**settings), {"raw": Given(raw, str(raw))})
@@ -68,12 +70,24 @@ def run(workspace: Path, raw: list[int] | None = None, redo_from: str | None = N
     state = RunState(run_id, "MES", stages=[StageState(s.stage.name) for s in steps if not s.stage.unlisted])
     runner = Runner(steps, Store(workspace, "MES"), RunFolder(workspace, run_id), state)
     with runner.store.locked():
-        runner.run(redo_from=redo_from)
+        runner.run(redo_from=redo_from, only=only)
     return runner
 
 
 def statuses(runner: Runner) -> dict[str, str]:
     return {line.name: line.status for line in runner.state.stages}
+
+
+def test_each_stage_says_how_much_memory_it_took(tmp_path: Path) -> None:
+    """64 MiB more than the others, freed before the next stage: only the stage that held them says so."""
+    runner = run(tmp_path, random_seed=64)
+    peaks = {line.name: line.peak_mib for line in runner.state.stages}
+    assert all(peak is not None and peak > 1 for peak in peaks.values())
+    if runner.state.memory == PEAK_OF_STAGE:
+        assert peaks["halves"] - peaks["scaled"] > 50
+        assert run(tmp_path, random_seed=64).state.stages[-1].peak_mib < peaks["halves"] - 50
+    else:
+        assert runner.state.memory == PEAK_SO_FAR
 
 
 def test_a_second_run_computes_nothing_and_gives_the_same_values(tmp_path: Path) -> None:
@@ -121,7 +135,7 @@ def test_an_artifact_with_a_flipped_byte_is_made_again_and_never_read(tmp_path: 
     again = run(tmp_path)
     assert statuses(again) == {"numbers": "cached", "scaled": "done", "halves": "cached"}
     assert path.read_bytes() == good
-    assert "changed after they were written" in (again.folder.folder / "logs" / "pipeline.log").read_text()
+    assert "frame.parquet was changed after it was written" in (again.folder.folder / "logs" / "pipeline.log").read_text()
 
 
 def test_a_failing_stage_leaves_the_earlier_ones_and_its_old_files(tmp_path: Path) -> None:

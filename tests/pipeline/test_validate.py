@@ -221,3 +221,11 @@ def test_labels_of_other_rows_in_a_split_are_found(copied: Path) -> None:
     columns = [column for column in table(copied, "train").columns if column.endswith("_h5")]
     rewrite_table(copied, f"{SCALED}/train_scaled.parquet", lambda frame: frame.with_columns(pl.col(columns).shift(1)))
     assert "datasets/labels" in errors_of(copied)
+
+
+def test_the_tables_of_a_run_pass_as_tables_of_somebody_elses(market: SmallMarket) -> None:
+    from barsmith.config_reading import load_settings
+    from barsmith.validation.foreign_checks import check_foreign
+
+    told = check_foreign(market.workspace / SCALED, load_settings(market.workspace).settings)
+    assert (told["is_ready"], told["features"], told["horizons"]) == (True, market.run["features"], [5, 20])

@@ -14,6 +14,7 @@ import typer
 
 from barsmith.cli.bundle import bundle
 from barsmith.cli.demo import demo
+from barsmith.cli.diff import diff
 from barsmith.cli.doctor import doctor
 from barsmith.cli.features import features
 from barsmith.cli.inspect import inspect
@@ -36,7 +37,7 @@ from barsmith.errors import UsageError
 app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]})
 VERBS: dict[str, tuple[Any, ...]] = {
     "Begin": (demo, doctor, simulate),
-    "Data": (inspect, run, rerun, status, validate, features),
+    "Data": (inspect, run, rerun, status, diff, validate, features),
     "Models": (models, train),
     "Signals": (bundle, predict, stream, parity),
 }

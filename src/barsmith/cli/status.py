@@ -20,9 +20,11 @@ def status(
     from barsmith.pipeline.run_folder import RunFolder
 
     state = state_of(workspace, run_id or RunFolder.latest(workspace))
-    columns = ("name", "status", "seconds", "rows")
     says: list[str | Table] = [f"{state['symbol']} run {state['run_id']}: {state['status']}, last change {state['updated']}"]
-    says.append(Table([{column: stage[column] for column in columns} for stage in state["stages"]]))
+    columns = {"stage": "name", "status": "status", "seconds": "seconds", "rows": "rows", "peak MiB": "peak_mib"}
+    says.append(Table([{title: stage[column] for title, column in columns.items()} for stage in state["stages"]]))
+    if state["memory"]:
+        says.append(f"peak MiB: {state['memory']}")
     if state.get("error"):
         error = state["error"]
         says.append(f"stopped by {error.get('code', '')}: {error.get('came', '')}; {error.get('do', 'see its log')}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from barsmith.artifacts import write_bytes
 from barsmith.config import Settings, shown
 from barsmith.config_reading import load_settings
 from barsmith.errors import UsageError, did_you_mean
 from barsmith.models.fitting import Progress
+from barsmith.parallel import Backend, Done, run_jobs
+from barsmith.pipeline.explaining import decisions, refuse_stale
 from barsmith.pipeline.resuming import settings_now, true_state
 from barsmith.pipeline.run_data import load_run_data
 from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageState, new_run_id
+from barsmith.pipeline.run_records import made_of, write_results
 from barsmith.pipeline.runner import Runner, Step, plan
 from barsmith.pipeline.stages import STAGE_NAMES, all_stages
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -31,37 +33,116 @@ def run(
     config: Path | str | None = None,
     overrides: Sequence[str] = (),
     stdin: bytes | None = None,
+    only: str | None = None,
+    live: bool = True,
 ) -> dict[str, Any]:
     """Raw minutes to data sets: every stage, cached or computed.
 
-    Returns run_id, symbol, stages [{name, status, seconds, rows}], features, features_kept, splits, bars (what cleaning
-    counted), barriers (of each horizon), tuning (what the search was worth), is_ready, findings, report.
+    Returns run_id, symbol, stages [{name, status, seconds, rows, peak_mib}], features, features_kept, splits, bars (what cleaning
+    counted), barriers (of each horizon), tuning (what the search was worth), is_ready, findings, report. With `only`: run_id, symbol,
+    only, stages.
 
     workspace: a folder with data/raw/{SYMBOL}_1m.parquet or .csv. symbol: may be left out where there is one.
     config: settings to read instead of config/pipeline.yaml; "-" for those in `stdin`. overrides: `section.key=value`.
-    Raises what the rooms raise: UsageError, DataError, BusyError, StorageError.
+    only: make this stage in any case and no other; what it needs must be up to date. live: a table that is redrawn, where
+    standard error is a terminal.
+    Raises what the rooms raise: UsageError, DataError, BusyError, StorageError; UsageError `run/stage`, `run/stale`.
     """
     workspace = Path(workspace)
+    check_stage(only, "--only")
+    return _run(workspace, *_asked(workspace, symbol, config, overrides, stdin), only=only, live=live)
+
+
+def run_symbols(
+    workspace: Path,
+    symbols: Sequence[str],
+    *,
+    backend: Backend | None = None,
+    workers: int | None = None,
+    told: Callable[[str, Done], None] | None = None,
+    **options: Any,
+) -> list[Done]:
+    """A run of each symbol as if it were alone, in the order asked; one that fails does not stop the others.
+
+    backend: None for one after the other. workers: how many at once, by default one a core. told: called with each symbol when it has ended.
+    options: those of `run`.
+    """
+    live = backend is None
+    jobs = [(str(workspace), symbol, {**options, "live": live}) for symbol in symbols]
+    return run_jobs(_run_symbol, jobs, backend=backend, workers=workers, told=lambda i, done: told(symbols[i], done) if told else None)
+
+
+def _run_symbol(workspace: str, symbol: str, options: dict[str, Any]) -> dict[str, Any]:
+    return run(workspace, symbol=symbol, **options)
+
+
+def rerun(
+    workspace: Path | str, run_id: str, from_stage: str | None = None, *, only: str | None = None, live: bool = True
+) -> dict[str, Any]:
+    """A run with the settings of an earlier one, as they stand today; `from_stage` and what follows, or `only` one stage, is computed in any case.
+
+    A setting that was changed since must feed no finished stage before `from_stage`.
+    Raises UsageError `run/not-found`, `run/stage`, `run/stale`, `config/changed`.
+    """
+    workspace = Path(workspace)
+    settings, sources = _settings_again(workspace, run_id, from_stage, only)
+    return _run(workspace, settings, sources, redo_from=from_stage, only=only, live=live)
+
+
+def dry_run(
+    workspace: Path | str = ".",
+    *,
+    run_id: str | None = None,
+    from_stage: str | None = None,
+    only: str | None = None,
+    symbol: str | None = None,
+    config: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    stdin: bytes | None = None,
+) -> dict[str, Any]:
+    """What `run`, or with a `run_id` what `rerun`, would do: symbol, stages [{name, action (cached or run), why}].
+
+    Nothing is written and nothing is locked: a run that is under way is not disturbed, and may change the answer.
+    Raises what they raise before their first stage.
+    """
+    workspace = Path(workspace)
+    if run_id is None:
+        check_stage(only, "--only")
+        settings, _ = _asked(workspace, symbol, config, overrides, stdin)
+    else:
+        settings, _ = _settings_again(workspace, run_id, from_stage, only)
+    found = decisions(steps_of(workspace, settings), Store(workspace, str(settings.symbol)), redo_from=from_stage, only=only)
+    if only is not None:
+        refuse_stale(found, only)
+    return {"symbol": str(settings.symbol), "stages": [one.as_dict() for one in found if one.why or not one.unlisted]}
+
+
+def check_stage(name: str | None, option: str) -> None:
+    """UsageError `run/stage` where this is no stage."""
+    if name is not None and name not in STAGE_NAMES:
+        raise UsageError("run/stage", expected="a stage's name", came=shown(name), do=did_you_mean(name, STAGE_NAMES), where=option)
+
+
+def steps_of(workspace: Path, settings: Settings) -> list[Step]:
+    return plan(all_stages(), settings, givens(workspace, settings))
+
+
+def _asked(
+    workspace: Path, symbol: str | None, config: Path | str | None, overrides: Sequence[str], stdin: bytes | None
+) -> tuple[Settings, Sources]:
     file = Path(config) if config is not None and str(config) != "-" else None
     loaded = load_settings(workspace, config=file, stdin=stdin, overrides=list(overrides))
     symbol = resolve_symbol(workspace, symbol or loaded.settings.symbol)
     sources = Sources(str(config) if config is not None else None, tuple(overrides), loaded.winners)
-    return _run(workspace, loaded.settings.for_symbol(symbol), sources)
+    return loaded.settings.for_symbol(symbol), sources
 
 
-def rerun(workspace: Path | str, run_id: str, from_stage: str | None = None) -> dict[str, Any]:
-    """A run with the settings of an earlier one, as they stand today; `from_stage` and what follows are computed in any case.
-
-    A setting that was changed since must feed no finished stage before `from_stage`.
-    Raises UsageError `run/not-found`, `run/stage`, `config/changed`.
-    """
-    workspace = Path(workspace)
-    if from_stage is not None and from_stage not in STAGE_NAMES:
-        raise UsageError(
-            "run/stage", expected="a stage's name", came=shown(from_stage), do=did_you_mean(from_stage, STAGE_NAMES), where="--from"
-        )
-    settings, sources = settings_now(workspace, run_id, lambda some: plan(all_stages(), some, givens(workspace, some)), from_stage)
-    return _run(workspace, settings, sources, redo_from=from_stage)
+def _settings_again(workspace: Path, run_id: str, from_stage: str | None, only: str | None) -> tuple[Settings, Sources]:
+    check_stage(from_stage, "--from")
+    check_stage(only, "--only")
+    if from_stage is not None and only is not None:
+        raise UsageError("cli/usage", expected="--from or --only", came="both", do="leave one out")
+    return settings_now(workspace, run_id, lambda some: steps_of(workspace, some), from_stage, only=only)
 
 
 def status(workspace: Path | str, run_id: str) -> dict[str, Any]:
@@ -102,24 +183,32 @@ def train(
     )
 
 
-def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str | None = None) -> dict[str, Any]:
+def _run(
+    workspace: Path, settings: Settings, sources: Sources, *, redo_from: str | None = None, only: str | None = None, live: bool = True
+) -> dict[str, Any]:
     symbol = str(settings.symbol)
-    steps = plan(all_stages(), settings, givens(workspace, settings))
+    steps = steps_of(workspace, settings)
     store = Store(workspace, symbol)
     with store.locked():
+        if only is not None:
+            refuse_stale(decisions(steps, store, only=only), only)
         folder = RunFolder(workspace, new_run_id(workspace, symbol))
         folder.write_config(settings, sources)
-        listed = [StageState(step.stage.name) for step in steps if not step.stage.unlisted]
-        state = RunState(folder.run_id, symbol, started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", stages=listed)
+        folder.write_manifest("made_of.json", made_of(steps))
+        listed = [StageState(step.stage.name) for step in steps if not step.stage.unlisted and only in (None, step.stage.name)]
+        state = RunState(folder.run_id, symbol, started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", stages=listed, only=only)
         folder.write_state(state)
-        runner = Runner(steps, store, folder, state)
-        runner.run(redo_from=redo_from)
+        runner = Runner(steps, store, folder, state, live=live)
+        runner.run(redo_from=redo_from, only=only)
+        columns = ("name", "status", "seconds", "rows", "peak_mib")
+        told = [{column: getattr(line, column) for column in columns} for line in state.stages]
+        head = {"run_id": folder.run_id, "symbol": symbol, "stages": told}
+        if only is not None:
+            return {**head, "only": only}
         write_results(workspace, folder, runner, steps)
         validated, splits = runner.value("validation"), runner.value("splits")
         return {
-            "run_id": folder.run_id,
-            "symbol": symbol,
-            "stages": [{"name": s.name, "status": s.status, "seconds": s.seconds, "rows": s.rows} for s in state.stages],
+            **head,
             "features": runner.value("datasets").manifest["features"],
             "features_kept": len(validated.feature_set["kept"]),
             "splits": {name: len(splits.of(name)) for name in ("train", "val", "test")},
@@ -130,26 +219,3 @@ def _run(workspace: Path, settings: Settings, sources: Sources, redo_from: str |
             "findings": validated.findings,
             "report": str(workspace / "results" / f"{folder.run_id}.html"),
         }
-
-
-def write_results(workspace: Path, folder: RunFolder, runner: Runner, steps: Sequence[Step]) -> None:
-    """The run's manifests and its report in results/."""
-    from barsmith.pipeline.page import page
-
-    entries = runner.store.entries()
-    keys = {step.stage.name: step.key for step in steps}
-    stages = {name: {"key": keys[name], "rows": entries[name].rows, "files": dict(entries[name].files)} for name in keys}
-    folder.write_manifest("feature_set_manifest.json", runner.value("validation").feature_set)
-    tuned = runner.value("ga_optimize")
-    about_search = {"barriers": tuned.barriers, "why_not": tuned.why_not, "search": tuned.search, "trials": tuned.trials.to_dicts()}
-    folder.write_manifest("tuning_manifest.json", about_search)
-    folder.write_manifest("dataset_manifest.json", runner.value("datasets").manifest)
-    report = runner.value("reporting")
-    html = page(f"Data run {folder.run_id}", report.lead, [(heading, parts) for heading, parts in report.sections])
-    results = workspace / "results"
-    written = {
-        f"results/{folder.run_id}.md": write_bytes(results / f"{folder.run_id}.md", report.markdown.encode()).as_dict(),
-        f"results/{folder.run_id}.html": write_bytes(results / f"{folder.run_id}.html", html.encode()).as_dict(),
-    }
-    about = {"run_id": folder.run_id, "symbol": folder.run_id.split("-")[2], "keys": keys, "stages": stages, "results": written}
-    folder.write_manifest("manifest.json", about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,10 @@ from barsmith.instruments import Instrument, instrument
 from barsmith.labels.making import asked_sides, make_labels, unit_size
 from barsmith.labels.outcomes import Barriers, Labels
 from barsmith.labels.primary_signal import PrimarySignal
+from barsmith.labels.weights import final_weights, label_columns
+from barsmith.pipeline.remaking import made_again, searched_elsewhere
 from barsmith.pipeline.run_data import RunData
+from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
@@ -33,7 +37,7 @@ TRIES = 5  # labels of each horizon whose future is changed
 def check_run(data: RunData) -> dict[str, Any]:
     """{run_id, symbol, files, is_ready, findings}: files is the number whose hash was compared; a changed one is IntegrityError.
 
-    Of the test split only the times are looked at, and no label of it is made again.
+    Of the test split the times are looked at and whether it was scaled as train was; no label of it is made again.
     """
     files = {name: record for entry in data.entries.values() for name, record in entry.files.items()}
     verify(data.workspace, files)
@@ -46,7 +50,7 @@ def check_run(data: RunData) -> dict[str, Any]:
         data.settings.validation,
         data.settings.labels,
     )
-    found = [*other_labels(data), *relabelled(data), *found]
+    found = [*made_again(data), *searched_elsewhere(data), *other_labels(data), *relabelled(data), *found]
     return {
         "run_id": data.run_id,
         "symbol": data.symbol,
@@ -94,12 +98,36 @@ def relabelled(data: RunData) -> list[Finding]:
         asked = np.isfinite(scale) if side is None else np.isfinite(scale) & (side != 0)
         found += dropped_by_outcome(labels, asked, base, int(horizon), closes=closes, min_bars=least)
         found += reads_past_its_end(label, minutes, base.end, seed=settings.random_seed, tries=TRIES)
-        known = np.flatnonzero(labels.has_label)
-        told = stored[f"label_h{horizon}"].cast(pl.Float64).to_numpy()[known]
-        other = int((told != labels.label[known]).sum())  # NaN where the stored one is missing
-        if other:
-            found.append(Finding("labels/other", f"{other} labels of horizon {horizon} are not those that the minutes give", other))
+        found += other_outcomes(stored, labels, base.start, int(horizon), data)
     return found
+
+
+def other_outcomes(stored: pl.DataFrame, labels: Labels, opens: np.ndarray, horizon: int, data: RunData) -> Iterator[Finding]:
+    """Labels, label ends and returns that are not those that the minutes give; weights that are not ranked among the train rows alone.
+
+    With uniqueness a weight depends on the labels beside it, of which those of the test split are not known here: then only train is compared.
+    """
+    train = np.arange(*data.field("calendar", Calendar, "split")["train"])
+    uniqueness = data.settings.labels.uniqueness
+    weights = final_weights(labels, opens, train, uniqueness=uniqueness)
+    again, known = label_columns({horizon: labels}, {horizon: weights}), np.flatnonzero(labels.has_label)
+    for name, code, what in (
+        ("label", "labels/other", "labels"),
+        ("label_end", "labels/other-end", "label ends"),
+        ("return", "labels/other-return", "returns"),
+        ("sample_weight", "labels/other-weight", "sample weights"),
+    ):
+        rows = np.intersect1d(known, train) if name == "sample_weight" and uniqueness else known
+        column = f"{name}_h{horizon}"
+        told, right = (_numbers(frame[column])[rows] for frame in (stored, again))
+        other = int((~np.isclose(told, right, rtol=1e-9, atol=1e-12)).sum())  # NaN where the stored one is missing
+        if other:
+            basis = "the quality ranked among the train rows gives" if name == "sample_weight" else "the minutes give"
+            yield Finding(code, f"{other} {what} of horizon {horizon} are not those that {basis}", other)
+
+
+def _numbers(column: pl.Series) -> np.ndarray:
+    return column.to_physical().cast(pl.Float64).to_numpy()
 
 
 def _labels(

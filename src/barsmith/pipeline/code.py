@@ -33,13 +33,15 @@ class Sources:
         self._digests: dict[Path, str] = {}
 
     def hash_of(self, function: Any) -> str:
-        """SHA-256 over the sources of the function's module and of all barsmith modules it imports, and of the tables beside them."""
+        """SHA-256 over `files_of`."""
+        return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in self.files_of(function).items()).encode()).hexdigest()
+
+    def files_of(self, function: Any) -> dict[str, str]:
+        """SHA-256 of the sources of the function's module and of all barsmith modules it imports, and of the tables beside them, by name."""
         modules = self.modules_of(function.__module__)
         rooms = {path.parent for path in modules.values() if path.is_relative_to(ROOT)} - {ROOT}
         tables = {str(table.relative_to(ROOT)): table for room in rooms for table in room.rglob("*.csv")}
-        return hashlib.sha256(
-            "".join(f"{name} {self._digest(path)}\n" for name, path in sorted((modules | tables).items())).encode()
-        ).hexdigest()
+        return {name: self._digest(path) for name, path in sorted((modules | tables).items())}
 
     def modules_of(self, module: str) -> dict[str, Path]:
         """Module name -> source file: `module` and what it imports from barsmith, transitively.

@@ -51,6 +51,8 @@ class Table:
         self.live.__exit__(kind, problem, trace)
 
     def show(self, state: RunState, stage: StageState) -> None:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
         from rich.spinner import Spinner
         from rich.table import Table as Grid
 
@@ -58,15 +60,16 @@ class Table:
         for one in state.stages:
             mark: Any = Spinner("dots") if one.status == RUNNING else _MARKS[one.status]
             seconds = f"{one.seconds:.1f} s" if one.status in (DONE, CACHED, FAILED) else ""
-            grid.add_row(
-                mark, one.name, one.status if one.status != PENDING else "", seconds, f"{one.rows:,}" if one.rows is not None else ""
-            )
-        self.live.update(grid)
+            rows = f"{one.rows:,}" if one.rows is not None else ""
+            memory = f"{one.peak_mib:,.0f} MiB" if one.peak_mib is not None else ""
+            grid.add_row(mark, one.name, one.status if one.status != PENDING else "", seconds, rows, memory)
+        done = sum(one.status in (DONE, CACHED) for one in state.stages)
+        self.live.update(Group(grid, ProgressBar(len(state.stages), done, width=40)))
 
 
-def progress(title: str) -> Lines | Table:
-    """The table where stderr is a terminal, lines elsewhere."""
-    if sys.stderr.isatty():
+def progress(title: str, *, live: bool = True) -> Lines | Table:
+    """The table where stderr is a terminal and nobody else writes there, lines elsewhere."""
+    if live and sys.stderr.isatty():
         from rich.console import Console
 
         console = Console(stderr=True)

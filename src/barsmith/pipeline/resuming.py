@@ -14,11 +14,11 @@ from barsmith.pipeline.store import Store
 
 
 def settings_now(
-    workspace: Path, run_id: str, steps_of: Callable[[Settings], Sequence[Step]], redo_from: str | None
+    workspace: Path, run_id: str, steps_of: Callable[[Settings], Sequence[Step]], redo_from: str | None, *, only: str | None = None
 ) -> tuple[Settings, Sources]:
     """The settings with which a run goes on: those that its file, environment and command line say today.
 
-    steps_of: the steps under some settings. redo_from: this stage and later ones are made again in any case.
+    steps_of: the steps under some settings. redo_from: this stage and later ones are made again in any case. only: this stage is, and no other is taken.
     Where a changed setting feeds a finished stage that is not made again, the run would be of two minds: UsageError `config/changed`
     with every difference. Settings that came through standard input are taken as they were.
     """
@@ -30,7 +30,7 @@ def settings_now(
     loaded = load_settings(workspace, config=file, overrides=list(sources.overrides))
     now = loaded.settings.for_symbol(str(before.symbol))
     differences = changed_keys(before, now)
-    if differences:
+    if differences and only is None:  # with --only every stage that is read must be up to date
         _refuse_two_minds(folder, differences, steps_of(before), steps_of(now), redo_from)
     return now, Sources(sources.config, sources.overrides, loaded.winners)
 

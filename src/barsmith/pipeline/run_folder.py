@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,24 +13,31 @@ from barsmith.artifacts import make_folder, read_sealed, read_verified, storage_
 from barsmith.config import Settings, safe_name, shown
 from barsmith.config_reading import settings_from
 from barsmith.errors import UsageError
+from barsmith.pipeline.explaining import changed
 
 PENDING, RUNNING, DONE, CACHED, FAILED, STOPPED = "pending", "running", "done", "cached", "failed", "stopped"
 
 
 @dataclass
 class StageState:
-    """One line of `status`. seconds: wall time; rows: of the result, where it has rows."""
+    """One line of `status`. seconds: wall time; rows: of the result, where it has rows.
+
+    peak_mib: the most resident memory of the process while the stage was made or read; where the system cannot tell a stage's
+    (see RunState.memory), the most until then. why: the reasons for which it was made.
+    """
 
     name: str
     status: str = PENDING
     seconds: float = 0.0
     rows: int | None = None
     key: str = ""
+    peak_mib: float | None = None
+    why: list[str] = field(default_factory=list)
 
 
 @dataclass
 class RunState:
-    """pipeline_state.json."""
+    """pipeline_state.json. memory: what `peak_mib` of a stage is. only: the one stage that was asked for."""
 
     run_id: str
     symbol: str
@@ -39,6 +46,8 @@ class RunState:
     updated: str = ""
     stages: list[StageState] = field(default_factory=list)
     error: dict[str, str] | None = None
+    memory: str = ""
+    only: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -138,12 +147,4 @@ class RunFolder:
 
 def changed_keys(before: Settings, after: Settings) -> list[str]:
     """`labels.k_up 1.5 -> 2.0` for each setting that differs."""
-
-    def leaves(values: Mapping[str, Any], at: Sequence[str] = ()) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in values.items():
-            found |= leaves(value, [*at, key]) if isinstance(value, dict) and value else {".".join([*at, key]): value}
-        return found
-
-    old, new = leaves(before.model_dump(mode="json")), leaves(after.model_dump(mode="json"))
-    return [f"{key} {shown(old.get(key))} -> {shown(new.get(key))}" for key in sorted(old | new) if old.get(key) != new.get(key)]
+    return changed(before.model_dump(mode="json"), after.model_dump(mode="json"))

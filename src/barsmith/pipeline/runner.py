@@ -20,20 +20,29 @@ from pydantic_core import to_jsonable_python
 from barsmith.config import Settings, canonical
 from barsmith.errors import BarsmithError, StorageError
 from barsmith.pipeline.code import Sources, library_versions
+from barsmith.pipeline.explaining import decisions, reasons, refuse_stale
+from barsmith.pipeline.memory import peak_mib, reset_peak
 from barsmith.pipeline.progress import Lines, Table, line_of, progress
 from barsmith.pipeline.run_folder import CACHED, DONE, FAILED, RUNNING, STOPPED, RunFolder, RunState, StageState
 from barsmith.pipeline.stage import Given, Stage, in_order, needs
 from barsmith.pipeline.store import Entry, Store, fields_of
 
+PEAK_OF_STAGE = "the most resident memory of the process while the stage ran"
+PEAK_SO_FAR = "the most resident memory of the process until the stage ended: this system cannot begin it anew"
+
 
 @dataclass(frozen=True)
 class Step:
-    """A stage with its key and its parameters told apart, under one set of settings."""
+    """A stage with its key and its parameters told apart, under one set of settings.
+
+    made_of: what the key stands for: settings by section, versions of libraries, code (SHA-256 by module), inputs and given (their keys).
+    """
 
     stage: Stage
     key: str
     inputs: tuple[str, ...]
     arguments: Mapping[str, Any]
+    made_of: Mapping[str, Any]
 
 
 def plan(stages: Iterable[Stage], settings: Settings, given: Mapping[str, Given]) -> list[Step]:
@@ -44,42 +53,56 @@ def plan(stages: Iterable[Stage], settings: Settings, given: Mapping[str, Given]
     for one in ordered:
         need = needs(one, [stage.name for stage in ordered], given)
         seen = need.settings(settings)
-        content = {
-            "stage": one.name,
-            "settings": to_jsonable_python(seen),
+        names = {parameter: need.sections.get(parameter, parameter) for parameter in seen}
+        made_of = {
+            "settings": {names[parameter]: value for parameter, value in to_jsonable_python(seen).items()},
             "versions": library_versions(),
-            "code": sources.hash_of(one.function),
+            "code": sources.files_of(one.function),
             "inputs": {name: keys[name] for name in need.inputs},
             "given": {name: given[name].key for name in need.given},
         }
-        keys[one.name] = hashlib.sha256(canonical(content).encode()).hexdigest()
-        steps.append(Step(one, keys[one.name], need.inputs, {**seen, **{name: given[name].value for name in need.given}}))
+        keys[one.name] = hashlib.sha256(canonical({"stage": one.name, **made_of}).encode()).hexdigest()
+        arguments = {**seen, **{name: given[name].value for name in need.given}}
+        steps.append(Step(one, keys[one.name], need.inputs, arguments, made_of))
     return steps
 
 
 class Runner:
     """Runs the steps of one run; `values` reads what any finished stage has made."""
 
-    def __init__(self, steps: Sequence[Step], store: Store, folder: RunFolder, state: RunState) -> None:
-        self.steps, self.store, self.folder, self.state = list(steps), store, folder, state
+    def __init__(self, steps: Sequence[Step], store: Store, folder: RunFolder, state: RunState, *, live: bool = True) -> None:
+        """live: a table that is redrawn, where standard error is a terminal; else lines."""
+        self.steps, self.store, self.folder, self.state, self.live = list(steps), store, folder, state, live
         self.by_name = {step.stage.name: step for step in self.steps}
         self._values: dict[str, Any] = {}
 
-    def run(self, *, redo_from: str | None = None) -> None:
-        """Every step, cached or computed; the state is on the disk after each. redo_from: this stage and later ones are computed in any case."""
+    def run(self, *, redo_from: str | None = None, only: str | None = None) -> None:
+        """Every step, cached or computed; the state is on the disk after each.
+
+        redo_from: this stage and later ones are computed in any case. only: this stage is, and nothing else is but read; UsageError
+        `run/stale` where a stage that it needs is not up to date.
+        """
+        chosen = self._chosen(only)
         names = [step.stage.name for step in self.steps]
-        forced = set(names[names.index(redo_from) :]) if redo_from else set()
-        title = f"{self.state.symbol} run {self.folder.run_id}"
-        with progress(title) as display:
+        forced = dict.fromkeys(names[names.index(redo_from) :], f"asked for: --from {redo_from}") if redo_from else {}
+        forced |= {only: f"asked for: --only {only}"} if only else {}
+        self.state.memory = PEAK_OF_STAGE if reset_peak() else PEAK_SO_FAR
+        with progress(f"{self.state.symbol} run {self.folder.run_id}", live=self.live) as display:
             try:
-                for number, step in enumerate(self.steps):
-                    self._step(step, display, force=step.stage.name in forced)
-                    self._forget(later=self.steps[number + 1 :])
+                for number, step in enumerate(chosen):
+                    self._step(step, display, forced.get(step.stage.name))
+                    self._forget(later=chosen[number + 1 :])
             except BaseException as problem:
                 self._stopped(problem)
                 raise
         self.state.status = DONE
         self.folder.write_state(self.state)
+
+    def _chosen(self, only: str | None) -> list[Step]:
+        if only is None:
+            return self.steps
+        refuse_stale(decisions(self.steps, self.store, only=only), only)
+        return [self.by_name[only]]
 
     def value(self, name: str) -> Any:
         """What a finished stage has made, read from the disk if need be."""
@@ -87,32 +110,29 @@ class Runner:
             self._values[name] = self.store.read(name, self.by_name[name].stage.makes, self.store.entries()[name])
         return self._values[name]
 
-    def _step(self, step: Step, display: Lines | Table, *, force: bool) -> None:
+    def _step(self, step: Step, display: Lines | Table, forced: str | None) -> None:
         name = step.stage.name
         line = next((one for one in self.state.stages if one.name == name), StageState(name))  # an unlisted stage has no line
         began = time.monotonic()
-        line.status, line.key, line.seconds, line.rows = RUNNING, step.key, 0.0, None
+        reset_peak()
+        line.status, line.key, line.seconds, line.rows, line.why = RUNNING, step.key, 0.0, None, []
         self._show(display, line)
         entry = self.store.entries().get(name)
-        if entry is not None and entry.key == step.key and not force and self._whole(name, entry):
+        line.why = [forced] if forced else reasons(step, entry, self.store)
+        if entry is not None and not line.why:
             line.status, line.rows = CACHED, entry.rows
         else:
+            self.folder.log(f"{name} is made: {'; '.join(line.why)}")
             entry = self._computed(step, began)
             line.status, line.rows = DONE, entry.rows
-        line.seconds = round(time.monotonic() - began, 3)
+        line.seconds, line.peak_mib = round(time.monotonic() - began, 3), peak_mib()
         self._show(display, line)
-
-    def _whole(self, name: str, entry: Entry) -> bool:
-        whole = self.store.is_whole(entry)
-        if not whole:
-            self.folder.log(f"{name}: its files were changed after they were written; they are made again")
-        return whole
 
     def _computed(self, step: Step, began: float) -> Entry:
         name = step.stage.name
         value = step.stage(**{parameter: self.value(parameter) for parameter in step.inputs}, **step.arguments)
-        self.store.begin(name, self.store.files_of(name, value))
-        files = self.store.write(name, value)
+        self.store.begin(name, [*self.store.files_of(name, value), self.store.made_of_file(name)])
+        files = self.store.write(name, value) | self.store.write_made_of(name, step.made_of)
         entry = Entry(step.key, round(time.monotonic() - began, 3), rows_of(value), files)
         self.store.finish(name, entry)
         self._values[name] = value

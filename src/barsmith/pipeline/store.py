@@ -117,14 +117,36 @@ class Store:
             )
         return state
 
+    def changed_files(self, entry: Entry) -> list[str]:
+        """The files of the entry that are gone or not what was written."""
+        found = []
+        for name, record in entry.files.items():
+            try:
+                read_verified(self.workspace / name, record, keep=False)
+            except IntegrityError:
+                found.append(name)
+        return found
+
     def is_whole(self, entry: Entry) -> bool:
         """Every file of the entry is there and unchanged."""
+        return not self.changed_files(entry)
+
+    def made_of_file(self, stage: str) -> str:
+        return f"data/stages/{self.symbol}/{stage}/made_of.json"
+
+    def write_made_of(self, stage: str, made_of: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """What the stage was made of, as one more of its files."""
+        path = self.made_of_file(stage)
+        return {path: write_json(self.workspace / path, {"symbol": self.symbol, **made_of}).as_dict()}
+
+    def made_of(self, stage: str, entry: Entry) -> dict[str, Any] | None:
+        """What a finished stage was made of: settings, versions, code, inputs, given; None where that was not recorded or was changed."""
+        path = self.made_of_file(stage)
         try:
-            for name, record in entry.files.items():
-                read_verified(self.workspace / name, record, keep=False)
+            found: dict[str, Any] = read_json(self.workspace / path, self._record(path, entry))
         except IntegrityError:
-            return False
-        return True
+            return None
+        return found
 
     def write(self, stage: str, value: Any) -> dict[str, dict[str, Any]]:
         """Every field of a stage's value to its file; {path in the workspace: {sha256, size}}.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -45,6 +45,7 @@ def examine(
     horizons: Sequence[int],
     scaler: RobustScaler,
     unscaled_train: pl.DataFrame,
+    others: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]] | None = None,
     test_times: pl.DataFrame | None = None,
     max_correlation: float = 0.95,
     labels: LabelSettings | None = None,
@@ -52,7 +53,7 @@ def examine(
     """Every finding about a data run's tables, errors first.
 
     train, val: the scaled tables. features: all feature columns; kept: those that the correlation filter left. unscaled_train: the same rows
-    before scaling. test_times: datetime, decision and label_end columns of the test table, and nothing else: it stays closed.
+    before scaling. others: by split the features of other rows before and after scaling. test_times: datetime, decision and label_end columns of the test table, and nothing else: it stays closed.
     labels: what was asked for; the defaults where nothing is given.
     """
     from barsmith.config import LabelSettings
@@ -73,6 +74,8 @@ def examine(
         feature_checks.drifted(X_train[:, places], X_val[:, places], [features[j] for j in places]),
         label_checks.times_out_of_order(times),
     ]
+    for unscaled, scaled in (others or {}).values():
+        checks.append(feature_checks.scaled_otherwise(scaler, unscaled, scaled))
     for horizon in horizons:
         checks.append(label_checks.spans_overlap(times, horizon))
         for name, table in (("train", train), ("val", val)):

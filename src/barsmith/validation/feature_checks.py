@@ -47,6 +47,7 @@ def answers_among_features(train: pl.DataFrame, features: Sequence[str], horizon
         answers |= {name: pl.col(name) for name in (f"label_h{horizon}", f"return_h{horizon}", f"sample_weight_h{horizon}")}
         answers[f"label_end_h{horizon} - decision"] = (pl.col(f"label_end_h{horizon}") - pl.col("decision")).dt.total_minutes()
         answers[f"label_h{horizon} = 0"] = pl.col(f"label_h{horizon}") == 0
+        answers = {name: answer for name, answer in answers.items() if set(answer.meta.root_names()) <= set(rows.columns)}
     known = rows.select(**{name: answer.cast(pl.Float64).rank() for name, answer in answers.items()}).to_numpy()
     ranks = rows.select(pl.col(list(features)).cast(pl.Float64).rank()).to_numpy()
     likeness = correlations(np.column_stack([ranks, known]))[: len(features), len(features) :]

@@ -72,11 +72,10 @@ def ga_optimize(
         why_not = f"{len(rows)} settled training rows are fewer than {LEAST_ROWS}"
     if why_not:
         return TunedBarriers(labeling.barriers, why_not, trial_table({}), {})
-    step = -(-len(rows) // MOST_ROWS)
-    table = mtf.features[pl.Series(rows[::step])].select(mtf.names).to_numpy()
+    market, probe = ground(prices, mtf, rows, given, longest)
     found = tune(
-        prices.market(rows[::step], list(given.values()), longest),
-        RidgeProbe.over(RobustScaler.fit(table, mtf.names).apply(table).astype(np.float32), gap=-(-longest // step)),
+        market,
+        probe,
         given,
         trials=settings.trials,
         search=settings.search,
@@ -94,6 +93,14 @@ def ga_optimize(
         for h, one in found.items()
     }
     return TunedBarriers({str(h): asdict(one.best.barriers) for h, one in found.items()}, "", trial_table(found), search)
+
+
+def ground(prices: Prices, table: FeatureTable, rows: np.ndarray, given: Mapping[int, Barriers], longest: int) -> tuple[Market, RidgeProbe]:
+    """What every trial is scored on: the outcomes of these decisions, thinned out, and the probe over their features."""
+    step = -(-len(rows) // MOST_ROWS)
+    features = table.features[pl.Series(rows[::step])].select(table.names).to_numpy()
+    X = RobustScaler.fit(features, table.names).apply(features).astype(np.float32)
+    return prices.market(rows[::step], list(given.values()), longest), RidgeProbe.over(X, gap=-(-longest // step))
 
 
 def is_fixed(settings: LabelSettings, unit: Unit) -> str:

@@ -130,7 +130,7 @@ def examined(
     settings: ValidationSettings,
     labels: LabelSettings,
 ) -> list[Finding]:
-    """Every finding about the tables; of the test split only the times are looked at."""
+    """Every finding about the tables; of the test split only the times, and whether it was scaled as train was."""
     times = ["datetime", "decision", *(f"label_end_h{h}" for h in horizons)]
     return examine(
         scaled.train,
@@ -140,6 +140,10 @@ def examined(
         horizons=horizons,
         scaler=RobustScaler.from_json(canonical(scaled.scaler)),
         unscaled_train=table.features[pl.Series(splits.of("train"))],
+        others={
+            name: (table.features[pl.Series(splits.of(name))], getattr(scaled, name).select("datetime", *table.names))
+            for name in ("val", "test")
+        },
         test_times=scaled.test.select(times),
         max_correlation=settings.max_correlation,
         labels=labels,
