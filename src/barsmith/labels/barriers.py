@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from barsmith.compiled import njit
-from barsmith.labels.outcomes import CLOSE, HIGH, LOW, OPEN, Barriers, Labels, bad_setting, check_any, check_barriers, check_prices, window
+from barsmith.labels.outcomes import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    Barriers,
+    Labels,
+    bad_setting,
+    check_any,
+    check_barriers,
+    check_prices,
+    window_inputs,
+)
 
 if TYPE_CHECKING:
     from barsmith.bars.ladder import Rung
@@ -66,7 +78,6 @@ def triple_barrier(
     order = sorted(asked, key=lambda horizon: (asked[horizon].k_up, asked[horizon].k_down, asked[horizon].max_bars))
     pairs = [(asked[horizon].k_up, asked[horizon].k_down) for horizon in order]
     starts = [i for i, pair in enumerate(pairs) if i == 0 or pair != pairs[i - 1]]
-    windows = [window(base, asked[horizon].max_bars, closes) for horizon in order]
     sides = np.ones(len(base), np.int8) if side is None else np.asarray(side, np.int8)
     arrays = _outputs(len(order), len(base))
     inputs = (
@@ -74,14 +85,13 @@ def triple_barrier(
         minutes.bars,
         np.asarray(base.first, np.int64),
         np.asarray(base.last, np.int64),
-        np.asarray(base.end, np.int64),
+        *window_inputs(base, closes),
         *(np.ascontiguousarray(base.bars[:, i]) for i in (HIGH, LOW, CLOSE)),
         np.where(sides == 0, np.nan, np.asarray(scale, np.float64)),
         sides,
         np.array(pairs)[starts],
         np.array([*starts, len(order)], np.int64),
-        np.array([one.last for one in windows]),
-        np.array([one.end for one in windows]),
+        np.array([asked[horizon].max_bars for horizon in order], np.int64),
     )
     _in_parts(len(base), lambda start, stop: _scan(start, stop, *inputs, *arrays))
     found = {}
@@ -129,16 +139,6 @@ def _in_parts(rows: int, work: Callable[[int, int], None]) -> None:
 
 
 @njit(nogil=True)
-def _inside(high, low, i, stop, upper, lower, top, bottom):  # type: ignore[no-untyped-def]
-    """The first of i..stop that reaches a barrier (stop + 1 where none does), and the extremes up to but without it."""
-    while i <= stop and high[i] < upper and low[i] > lower:
-        top = high[i] if high[i] > top else top
-        bottom = low[i] if low[i] < bottom else bottom
-        i += 1
-    return i, top, bottom
-
-
-@njit(nogil=True)
 def _scan(  # type: ignore[no-untyped-def]
     start,
     stop,
@@ -146,7 +146,10 @@ def _scan(  # type: ignore[no-untyped-def]
     minute,
     first,
     last,
+    contract,
+    final,
     end,
+    closes,
     high,
     low,
     close,
@@ -154,8 +157,7 @@ def _scan(  # type: ignore[no-untyped-def]
     side,
     k,
     starts,
-    until,
-    over,
+    patience,
     label,
     has_label,
     label_end,
@@ -164,14 +166,21 @@ def _scan(  # type: ignore[no-untyped-def]
     mfe,
     tie,
 ):
-    """Fill rows start to stop of the (horizons, m) outputs. Horizons with the same barriers stand together, the patient last, and share one walk; whole bars are
-    walked until one touches, then its minutes."""
-    minute_high, minute_low = minute[:, HIGH], minute[:, LOW]
+    """Fill rows start to stop of the (horizons, m) outputs.
+
+    Horizons with the same barriers stand together, the patient last, and share one walk: over whole bars until one touches, then over its
+    minutes. What a row reads more than once is read into a variable: it is half the time.
+    """
+    m = len(end)
     for t in range(start, stop):
-        unit = 1.0 / scale[t] if scale[t] > 0.0 else 0.0
+        size, mine, break_ = scale[t], contract[t], final[min(t + 1, m - 1)]
+        unit = 1.0 / size if size > 0.0 else 0.0
         for p in range(len(k)):
             h, usable = starts[p], starts[p]
-            while scale[t] >= 0.0 and usable < starts[p + 1] and until[usable, t] >= 0:
+            while size >= 0.0 and t + 1 < m and usable < starts[p + 1]:
+                until = min(t + patience[usable], break_)
+                if until >= m or contract[until] != mine:
+                    break
                 usable += 1
             for g in range(usable, starts[p + 1]):
                 label[g, t], has_label[g, t], tie[g, t], label_end[g, t] = 0, False, False, end[t]
@@ -180,22 +189,33 @@ def _scan(  # type: ignore[no-untyped-def]
                 continue
             entry = minute[first[t + 1], OPEN]
             up, down = (k[p, 0], k[p, 1]) if side[t] > 0 else (k[p, 1], k[p, 0])
-            upper, lower = entry + up * scale[t], entry - down * scale[t]
+            upper, lower = entry + up * size, entry - down * size
             j, top, bottom = t + 1, entry, entry
             while h < usable:
-                j, top, bottom = _inside(high, low, j, until[h, t], upper, lower, top, bottom)
-                if j <= until[h, t]:
+                until = min(t + patience[h], break_)
+                while j <= until and high[j] < upper and low[j] > lower:
+                    top = high[j] if high[j] > top else top
+                    bottom = low[j] if low[j] < bottom else bottom
+                    j += 1
+                if j <= until:
                     break
-                label[h, t], has_label[h, t], tie[h, t], label_end[h, t] = 0, True, False, over[h, t]
-                log_return[h, t] = np.log(close[until[h, t]] / entry)
+                label[h, t], has_label[h, t], tie[h, t] = 0, True, False
+                label_end[h, t] = end[until] if until == t + patience[h] else closes[until]
+                log_return[h, t] = np.log(close[until] / entry)
                 mfe[h, t], mae[h, t] = (top - entry) * unit, (entry - bottom) * unit
                 h += 1
             if h == usable:
                 continue
-            i, top, bottom = _inside(minute_high, minute_low, first[j], last[j] - 1, upper, lower, top, bottom)
-            above, below = minute_high[i] >= upper, minute_low[i] <= lower
-            rise, fall = (max(top, minute_high[i]) - entry) * unit, (entry - min(bottom, minute_low[i])) * unit
-            favourable, adverse = (rise, fall) if above or not below else (fall, rise)
+            i, final_minute = first[j], last[j]
+            while True:
+                above, below = minute[i, HIGH] >= upper, minute[i, LOW] <= lower
+                top = minute[i, HIGH] if minute[i, HIGH] > top else top
+                bottom = minute[i, LOW] if minute[i, LOW] < bottom else bottom
+                if above or below or i == final_minute:
+                    break
+                i += 1
+            rise, fall = (top - entry) * unit, (entry - bottom) * unit
+            favourable, adverse = (rise, fall) if above else (fall, rise)
             outcome = np.log((minute[i, CLOSE] if above and below else upper if above else lower) / entry)
             for g in range(h, usable):
                 label[g, t], has_label[g, t], tie[g, t], label_end[g, t] = above - below, True, above and below, time[i] + 1

@@ -33,11 +33,11 @@ def fixed_horizon(
     found = {}
     for horizon, one in barriers.items():
         check_barriers(one, horizon)
-        over = window(base, one.max_bars, closes)
-        has_label = (over.last >= 0) & (scale >= 0.0) & (True if is_event is None else is_event)
+        whole = window(base, one.max_bars, closes)
+        has_label = (whole.last >= 0) & (scale >= 0.0) & (True if is_event is None else is_event)
         check_any(has_label, horizon, one.max_bars, sampled=is_event is not None)
-        entry, leave, _, _ = held(minutes, base, over.last)
+        entry, leave, _, _ = held(minutes, base, whole.last)
         move = leave - entry
         label = (move > one.k_up * scale).astype(np.int8) - (move < -one.k_down * scale).astype(np.int8)
-        found[horizon] = held_labels(minutes, base, scale, over, label, has_label, one)
+        found[horizon] = held_labels(minutes, base, scale, whole, label, has_label, one)
     return found

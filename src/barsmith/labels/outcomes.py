@@ -84,34 +84,33 @@ def window(base: Rung, max_bars: int, closes: np.ndarray | None = None) -> Windo
     closes: (m,) minutes since 1970, the close of each base bar's session. A window that it cuts is over at the close, for only then is it
     sure that no bar follows; in the last session of the data it is whole only where that close has come.
     """
+    last, end = np.empty(len(base), np.int64), np.empty(len(base), np.int64)
+    _windows(max_bars, *window_inputs(base, closes), last, end)
+    return Window(last, end)
+
+
+def window_inputs(base: Rung, closes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(contract, final, end, closes), (m,) int64 each; final: the last bar of each bar's session where a trade ends there and the session is
+    surely over, else m."""
     m = len(base)
     final = np.full(m, m)
     if closes is not None and m:
         final = np.searchsorted(base.session, base.session, "right") - 1
         if base.end[-1] < closes[-1]:
             final[base.session == base.session[-1]] = m
-    last, end = np.empty(m, np.int64), np.empty(m, np.int64)
-    _window(
-        max_bars,
-        np.asarray(base.contract, np.int64),
-        final,
-        np.asarray(base.end, np.int64),
-        base.end if closes is None else closes,
-        last,
-        end,
-    )
-    return Window(last, end)
+    columns = (base.contract, final, base.end, base.end if closes is None else closes)
+    contract, final, end, closes = (np.asarray(column, np.int64) for column in columns)
+    return contract, final, end, closes
 
 
 @njit
-def _window(max_bars, contract, final, end, close, last, over):  # type: ignore[no-untyped-def]
-    """final: (m,) the last bar of each bar's session, m where that is not sure. close: (m,) the session's close."""
-    m = len(final)
+def _windows(max_bars, contract, final, end, closes, last, until):  # type: ignore[no-untyped-def]
+    m = len(last)
     for t in range(m):
         j = min(t + max_bars, final[t + 1]) if t + 1 < m else m
         is_whole = j < m and contract[j] == contract[t]
         last[t] = j if is_whole else -1
-        over[t] = -1 if not is_whole else end[j] if j == t + max_bars else close[j]
+        until[t] = -1 if not is_whole else end[j] if j == t + max_bars else closes[j]
 
 
 def held(minutes: Minutes, base: Rung, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -136,17 +135,17 @@ def _held(minute, first, bar, last, entry, leave, top, bottom):  # type: ignore[
 
 
 def held_labels(
-    minutes: Minutes, base: Rung, scale: np.ndarray, over: Window, label: np.ndarray, has_label: np.ndarray, barriers: Barriers
+    minutes: Minutes, base: Rung, scale: np.ndarray, whole: Window, label: np.ndarray, has_label: np.ndarray, barriers: Barriers
 ) -> Labels:
     """Labels whose outcome is known when their window is over: the position is held so long."""
-    entry, leave, top, bottom = held(minutes, base, np.where(has_label, over.last, -1))
+    entry, leave, top, bottom = held(minutes, base, np.where(has_label, whole.last, -1))
     unit = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0.0)
     rise, fall = (top - entry) * unit, (entry - bottom) * unit
     is_short = label == -1
     return Labels(
         label=np.where(has_label, label, 0).astype(np.int8),
         has_label=has_label,
-        label_end=np.where(has_label, over.end, base.end),
+        label_end=np.where(has_label, whole.end, base.end),
         log_return=np.log(leave / entry),
         mae=np.where(is_short, rise, fall),
         mfe=np.where(is_short, fall, rise),

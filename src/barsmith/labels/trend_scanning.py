@@ -44,14 +44,14 @@ def trend_scanning(
         raise bad_setting("a shortest window of 2 bars or more that is no longer than the longest", came, "labels.trend_min_bars")
     found = {}
     for horizon, longest in max_bars.items():
-        over = window(base, longest, closes)
-        fits = over.last >= np.arange(len(base)) + min_bars
+        whole = window(base, longest, closes)
+        fits = whole.last >= np.arange(len(base)) + min_bars
         has_label = fits & (scale >= 0.0) & (True if is_event is None else is_event)
         check_any(has_label, horizon, longest, sampled=is_event is not None)
-        t_value, _ = trend_values(base.bars[:, CLOSE], np.where(has_label, over.last, -1), min_bars)
+        t_value, _ = trend_values(base.bars[:, CLOSE], np.where(has_label, whole.last, -1), min_bars)
         label = np.where(np.abs(t_value) >= min_t, np.sign(t_value), 0.0)
         label = np.where(has_label, label, 0.0).astype(np.int8)
-        found[horizon] = held_labels(minutes, base, scale, over, label, has_label, Barriers(1.0, 1.0, longest))
+        found[horizon] = held_labels(minutes, base, scale, whole, label, has_label, Barriers(1.0, 1.0, longest))
     return found
 
 
