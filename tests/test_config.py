@@ -312,6 +312,7 @@ def test_an_embargo_that_nobody_gave_is_five_days_of_base_bars(given, bars):
         ("labels: {unit: fraction, k_up: 0.01}", "labels"),
         ("labels: {primary_signal: cross.csv, method: fixed_horizon}", "labels"),
         ("labels: {method: trend_scanning, trend_min_bars: 6}", "trend_min_bars"),
+        ("labels: {method: trend_scanning, k_down: 2.0}", "labels"),
         ("labels: {method: trend_scanning, trend_min_bars: 4, max_bars: 3}", "trend_min_bars"),
     ],
 )

@@ -291,6 +291,10 @@ class LabelSettings(Section):
         if self.unit != "atr" and (self.k_up is None or self.k_down is None):
             came = f"unit {self.unit} and {'neither' if self.k_up is self.k_down else 'one of the two'}"
             raise wrong("config/inconsistent", "k_up and k_down in that unit", came, "set both", "labels.unit")
+        if self.method == "trend_scanning" and (self.k_up, self.k_down) != (None, None):
+            raise wrong(
+                "config/inconsistent", "no barriers, which trend_scanning has not", "k_up or k_down", "leave both out", "labels.method"
+            )
         if self.events == "cusum" and self.cusum_unit == "fraction" and self.cusum_threshold >= 1:
             came = f"{self.cusum_threshold:g}"
             raise wrong("config/out-of-range", "a fraction below 1, as 0.002", came, "set labels.cusum_threshold", "labels.cusum_threshold")

@@ -55,6 +55,11 @@ def test_an_atr_of_zero_leaves_no_warning_and_scores_a_half():
     assert quality_scores(zero)[0] == 0.5
 
 
+def test_a_price_that_did_not_move_scores_a_half_whatever_its_label():
+    still = replace(LABELS, mae=np.zeros(7), mfe=np.zeros(7), label=np.array([1, -1, 1, -1, 1, -1, 1], np.int8))
+    assert quality_scores(still).tolist()[:6] == [0.5] * 6
+
+
 def test_the_weight_is_a_half_plus_the_rank_among_the_train_rows():
     score = np.array([0.6, 0.7, 0.7, 0.9, 0.5, 0.7, 1.0, np.nan])
     has_label = np.array([1, 1, 1, 1, 1, 1, 1, 0], bool)
