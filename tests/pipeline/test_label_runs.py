@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ from barsmith.labels.uniqueness import average_uniqueness
 from barsmith.pipeline.api import run, train, validate
 from barsmith.pipeline.run_data import load_run_data
 from barsmith.pipeline.stages import STAGE_NAMES
+from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels, weighed
 from barsmith.pipeline.stages.labeling import RawLabels
+from barsmith.pipeline.stages.sessions import SessionBars
+from barsmith.pipeline.stages.splits import splits
 
 FROM_LABELING = STAGE_NAMES[STAGE_NAMES.index("labeling") :]
 
@@ -152,3 +156,16 @@ def test_final_labels_of_other_barriers_are_weighed_by_the_same_function(market)
     first = np.arange(1, 2001)[known]
     expected = average_uniqueness(first, (first + bars[known] - 1).astype(np.int64))
     assert ratio[known] == pytest.approx(expected / expected.mean())
+
+
+def test_the_splits_purge_by_the_final_labels_ends(market) -> None:
+    data = load_run_data(market.workspace, "MES")
+    sessions, final = data.value("sessions", SessionBars), data.value("final_labels", FinalLabels)
+    drawn = data.value("calendar", Calendar)
+    val_begins = sessions.bars["decision"][drawn.split["val"][0]]
+    assert splits(sessions, final, drawn).split["purged_by_label_end"]["train"] == 0
+    is_late = pl.int_range(pl.len()).is_in([1000, 1500])
+    late = final.table.with_columns(label_end_h5=pl.when(is_late).then(val_begins).otherwise("label_end_h5"))
+    again = splits(sessions, replace(final, table=late), drawn)
+    assert again.split["purged_by_label_end"]["train"] == 2
+    assert set(splits(sessions, final, drawn).of("train")) - set(again.of("train")) == {1000, 1500}
