@@ -221,6 +221,12 @@ def test_bars_that_cannot_be_are_counted_put_aside_and_asked(tmp_path: Path) -> 
     assert asked(inspection) == {"ingest.on_bad_rows"}
 
 
+def test_a_file_without_any_price_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        inspected(tmp_path, "MES.csv", plain(market().with_columns(pl.lit(None).alias(name) for name in ("open", "high", "low", "close"))))
+    assert error.value.code == "bars/no-rows"
+
+
 @pytest.mark.parametrize(
     ("name", "root"),
     [("MES_1m.parquet", "MES"), ("MES 09-25.Last.txt", "MES"), ("CME_MINI_MES1!, 1.csv", "MES"), ("MGCZ5.csv", "MGC"), ("mgc.csv", "MGC"),

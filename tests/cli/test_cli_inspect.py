@@ -83,3 +83,27 @@ def test_names_in_a_file_reach_no_terminal_as_they_are(naive: Path, tmp_path: Pa
     assert done.code == 0
     assert "\x1b" not in done.out
     assert "red" in done.out
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_real_file_of_contracts_and_spreads_goes_all_the_way(real_data: Path, tmp_path: Path) -> None:
+    """inspect, run, train, bundle and parity of a Databento download around a roll, by the printed YAML alone."""
+    source = real_data / "MGC_1m_contracts_sample.parquet"
+    (tmp_path / "config").mkdir()
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "config/pipeline.yaml").write_text(barsmith("--json", "inspect", source, "--workspace", tmp_path).json["yaml"])
+    raw = tmp_path / "data/raw/MGC_1m.parquet"
+    raw.write_bytes(source.read_bytes())
+    here = ("--workspace", tmp_path)
+    ran = barsmith("--json", "run", *here, "--set", "features.set=minimal", "--set", "splits.embargo_bars=80")
+    assert ran.code == 0, ran.out
+    assert (ran.json["bars"]["rolls"], ran.json["bars"]["guessed_rolls"]) == (1, 0)
+    report = (tmp_path / "results" / f"{ran.json['run_id']}.md").read_text()
+    assert "| 2025-11-25 23:00 UTC | MGCZ5 | MGCG6 | 4,127.100 | 4,165.100 | 38.000 |" in report
+    trained = barsmith("--json", "train", *here, "--model", "xgboost", "--horizon", "5", "--set", "training.n_estimators=5")
+    assert trained.code == 0, trained.out
+    run_dir = next((tmp_path / "experiments/runs").iterdir())
+    assert barsmith("--json", "bundle", "create", "--run", run_dir, "--name", "mgc", *here).code == 0
+    compared = barsmith("--json", "parity", "--bundle", tmp_path / "bundles/mgc", "--bars", raw, *here)
+    assert (compared.code, compared.json["mismatches"]) == (0, 0)

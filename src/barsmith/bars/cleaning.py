@@ -57,26 +57,33 @@ def clean(
     holed = 0
     if rules.gaps == "drop_session":
         minutes, holed = without_holed(minutes, sessions, rules.max_gap)
-    traded, missing = _survey(time, number)
-    days, many = np.unique(time[~inside] // 1440, return_counts=True) if sessions.hours == "ETH" else (time[:0], time[:0])
-    seen = number[inside]
     return minutes, {
         "rows": len(raw),
-        "out_of_session": len(time) - len(seen),
+        "out_of_session": len(time) - int(np.count_nonzero(inside)),
         "thin": found.thin,
         "outliers": found.far,
         "outliers_dropped": found.far if rules.outliers == "drop" else 0,
-        "minutes": len(seen) - int(np.count_nonzero(~found.kept)),
+        "minutes": int(np.count_nonzero(inside)) - int(np.count_nonzero(~found.kept)),
         "filled": made,
-        "sessions": int(traded),
-        "empty_sessions": int(seen[-1] - seen[0]) + 1 - int(traded) if len(seen) else 0,
+        **_sessions_seen(time, number),
         "dropped_sessions": holed,
-        "missing_minutes": int(missing),
         "rolls": len(rolled),
         "guessed_rolls": sum(not roll["known"] for roll in rolled),
         "first_outliers": [f"{moment(minute):%Y-%m-%dT%H:%MZ}" for minute in found.first],
-        "doubtful_days": [str(EPOCH + timedelta(day)) for day in days[many >= DOUBTFUL_MINUTES].tolist()],
+        "doubtful_days": _doubtful_days(time[~inside]) if sessions.hours == "ETH" else [],
     }
+
+
+def _sessions_seen(time: np.ndarray, number: np.ndarray) -> dict[str, int]:
+    traded, missing = _survey(time, number)
+    seen = number[number >= 0]
+    empty = int(seen[-1] - seen[0]) + 1 - int(traded) if len(seen) else 0
+    return {"sessions": int(traded), "empty_sessions": empty, "missing_minutes": int(missing)}
+
+
+def _doubtful_days(outside: np.ndarray) -> list[str]:
+    days, many = np.unique(outside // 1440, return_counts=True)
+    return [str(EPOCH + timedelta(day)) for day in days[many >= DOUBTFUL_MINUTES].tolist()]
 
 
 @njit

@@ -55,7 +55,8 @@ def inspect_file(path: Path | str, *, symbol: str | None = None, known: Mapping[
     wall, is_utc = stamps_of(source, notes)
     values = tell_prices(source, notes)
     tick = tick_of([values[name] for name in FIELDS[:4]])
-    contract = tell_market(notes, symbol, tick, float(np.nanmedian(values["close"])), known)
+    closes = values["close"][np.isfinite(values["close"])]
+    contract = tell_market(notes, symbol, tick, float(np.median(closes)) if len(closes) else 0.0, known)
     clock = tell_clock(source, notes, wall[source.outright()], values["volume"], contract, is_utc=is_utc)
     sessions = tell_sessions(notes, clock, contract)
     raw, suspects = None, []

@@ -152,7 +152,7 @@ def report_of(record: dict[str, Any]) -> Report:
         f"{bars['rows']:,} minutes read; {bars['out_of_session']:,} outside the sessions left out; inside them {bars['missing_minutes']:,} missing, "
         f"{bars['empty_sessions']:,} sessions without a minute; {bars['rolls']:,} rolls"
     )
-    if bars["suspected_rolls"]:
+    if bars.get("suspected_rolls"):
         read += f" and {len(bars['suspected_rolls'])} suspected, which the file does not mark: see the report"
     says: list[str | Table] = [f"{record['symbol']} run {record['run_id']}: {record['features']} features; base bars: {splits}", read]
     return Report(record, [*says, *record["tuning"], *findings_of(record), f"report in {record['report']}"])
