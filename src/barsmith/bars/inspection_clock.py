@@ -81,7 +81,8 @@ def _tell_zone(notes: Notes, clock: Clock, best: Fit, vendor: Vendor | None) -> 
     is_usual = vendor is not None and vendor.timezone in best.zones
     zone = str(vendor.timezone) if vendor is not None and is_usual else best.zones[0]
     second = clock.second
-    against = f"; the next best, {second.zones[0]} and {second.timestamps}s, {second.begins[0]} and {second.ends[0]}" if second else ""
+    next_best = f"{second.zones[0]}, stamps as {second.timestamps}s" if second else ""
+    against = f"; the next best reading ({next_best}): {second.begins[0]} and {second.ends[0]}" if second else ""
     certainty = SURE if is_usual or (clock.is_sure and not clock.rivals) else LIKELY
     notes.says("timezone", zone, certainty, f"{best.told()}{against}")
     notes.sets("ingest.timezone", zone, certainty)
@@ -130,7 +131,10 @@ def tell_sessions(notes: Notes, clock: Clock, contract: Instrument | None) -> Se
     if best is not None:
         calendar = contract.calendar if contract is not None else best.calendar
         certainty = SURE if contract is not None and clock.is_sure else LIKELY
-        notes.says("sessions", f"{best.hours} of {calendar.replace('_', ' ')}", certainty, best.told())
+        evidence = "stretches of trading begin and end so" + (
+            "" if contract is not None else "; without a symbol only holidays tell the calendars apart"
+        )
+        notes.says("sessions", f"{best.hours} of {calendar.replace('_', ' ')}", certainty, evidence)
         if best.hours == "RTH":
             notes.sets("sessions.hours", "RTH", LIKELY)
         return load_sessions(calendar)
