@@ -133,6 +133,13 @@ def test_views_of_rungs_cut_and_batch_like_others():
     assert view[0].shape == (2, 4, 4)
 
 
+def test_a_window_that_begins_before_the_first_bar_is_never_read():
+    bars = RungBars.of({"5m": (np.ones((5, 4)), np.arange(5))})
+    for last in (2, 5):
+        with pytest.raises(IndexError, match="windows of 4 bars"):
+            RungWindows(bars, np.array([[3], [last]]), 4)[:]
+
+
 def test_without_bars_of_the_rungs_or_with_too_few_it_says_so():
     with pytest.raises(UsageError, match="bars of several timeframes, came none") as caught:
         container(None).multires()

@@ -152,6 +152,18 @@ def test_rows_of_the_test_split_among_those_between_are_refused(copied: Path) ->
     assert caught.value.code == "datasets/rows"
 
 
+def test_the_folder_of_the_scaled_splits_is_read_as_a_users_own(market: SmallMarket) -> None:
+    folder = market.workspace / SCALED
+    for reads in ("tabular", "sequence"):
+        own = TimeSeriesDataContainer.from_parquet(folder, "MES", 20, reads=reads)
+        run = from_run(market.workspace, "MES", 20, reads=reads, features=own.feature_names)
+        assert len(own.feature_names) == 28
+        assert (own.left_out, own.val.X[:50].tobytes()) == (run.left_out, run.val.X[:50].tobytes())
+        assert own.open_test().test.X[:5].tobytes() == run.open_test().test.X[:5].tobytes()
+    with pytest.raises(DataError, match="rows of MNQ alone"):
+        TimeSeriesDataContainer.from_parquet(folder, "MNQ", 20)
+
+
 def test_no_label_lies_between_the_splits(market: SmallMarket) -> None:
     columns = pl.read_parquet(market.workspace / f"{SCALED}/between_scaled.parquet").columns
     assert not [name for name in columns if name.startswith(("label", "return_h", "sample_weight"))]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barsmith.config import DatasetSettings
+from barsmith.datasets import own_tables
 from barsmith.datasets.cutting import Cut, RungReader, Source, check_length, cut_of, dataset_settings, seen
 from barsmith.datasets.families import Reads
 from barsmith.datasets.matrix import FeatureMatrix
@@ -64,6 +65,52 @@ class TimeSeriesDataContainer:
             horizon, reads=reads, features=features, **windows
         )
         return found
+
+    @classmethod
+    def from_parquet(
+        cls,
+        source: Path | str | Mapping[str, Path | str],
+        symbol: str,
+        horizon: int,
+        *,
+        features: Sequence[str] | None = None,
+        reads: Reads = "tabular",
+        rungs: Path | str | None = None,
+        **windows: Any,
+    ) -> TimeSeriesDataContainer:
+        """A data set from a user's own tables: a folder with train.parquet, val.parquet and, if there are any, test.parquet and between.parquet
+        (or the same with _scaled), or these files by name.
+
+        Each has the columns of `from_frames`. features: by default those with that role in the files' metadata. rungs: a folder of
+        {timeframe}.parquet, for `multires`. windows: settings of `datasets`. A feature_scaler.json in the folder is held against train.
+        Raises what `from_frames` and `seen_as` raise, DataError `datasets/files`, `datasets/symbol`, `datasets/time`, `datasets/labels`,
+        `datasets/answer` for a feature that repeats an answer, `scaling/not-train`; IntegrityError for a damaged file.
+        """
+        files = own_tables.found_files(source if isinstance(source, Mapping) else Path(source))
+        frame, roles = own_tables.read_table(files["train"], symbol)
+        names, roles = own_tables.feature_names_of(features, frame.columns, roles, str(files["train"]))
+        check_features(names, roles)
+        train = own_tables.checked_table(frame, horizon, names, str(files["train"]))
+        own_tables.check_innocent(train, names, horizon, str(files["train"]))
+        scaler = files["train"].parent / "feature_scaler.json"
+        if scaler.is_file():
+            own_tables.check_scaled_on_train(train, names, scaler)
+
+        def read(name: str) -> pl.DataFrame:
+            return own_tables.checked_table(own_tables.read_table(files[name], symbol)[0], horizon, names, str(files[name]))
+
+        rows = cls.from_frames(
+            train,
+            read("val"),
+            (lambda: read("test")) if "test" in files else None,
+            symbol=symbol,
+            horizon=horizon,
+            feature_names=names,
+            roles=roles,
+            between=own_tables.read_between(files["between"], symbol, names) if "between" in files else None,
+            read_rungs=own_tables.rung_reader(Path(rungs), symbol) if rungs is not None else None,
+        )
+        return rows.seen_as(reads, dataset_settings(**windows))
 
     @classmethod
     def from_frames(

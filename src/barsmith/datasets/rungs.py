@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from barsmith.bars.ladder import ladder
+from barsmith.compiled import njit
 from barsmith.config import MULTIRES_TIMEFRAMES
 from barsmith.datasets.views import View
 from barsmith.errors import DataError
@@ -80,11 +81,24 @@ class RungWindows(View):
         return RungWindows(self.bars, self.last[rows], self.length)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Divided in float64 and rounded once."""
-        prices = self.bars.prices[self.last[rows][:, :, None] + np.arange(1 - self.length, 1)]
-        prices /= prices[:, :, -1:, 3:].copy()
-        prices -= 1.0
-        return prices.astype(np.float32)
+        """Divided in float64 and rounded once. Raises IndexError for a window that begins before the first bar."""
+        last, out = self.last[rows], np.empty((len(rows), *self.shape[1:]), np.float32)
+        if len(last) and not self.length - 1 <= last.min() <= last.max() < len(self.bars.end):  # compiled code would read other memory
+            raise IndexError(f"windows of {self.length} bars that end at rows {last.min()} to {last.max()} of {len(self.bars.end)}")
+        fill(self.bars.prices, last, out)
+        return out
+
+
+@njit
+def fill(prices, last, out):  # type: ignore[no-untyped-def]
+    """The windows that end at these rows of the bars: price / last close - 1."""
+    n, rungs, length, columns = out.shape
+    for i in range(n):
+        for r in range(rungs):
+            close, first = prices[last[i, r], 3], last[i, r] - length + 1
+            for t in range(length):
+                for k in range(columns):
+                    out[i, r, t, k] = prices[first + t, k] / close - 1.0
 
 
 def last_finished(bars: RungBars, decision: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.cutting import dataset_settings
 from barsmith.datasets.families import Reads, columns_read
 from barsmith.datasets.parts import Part
+from barsmith.datasets.roles import check_features
 from barsmith.datasets.rungs import RungBars
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.errors import DataError
@@ -52,8 +53,8 @@ class RunData:
     def fingerprint(self) -> str:
         return self.entries["validation"].key
 
-    def field(self, stage: str, makes: type, field: str) -> Any:
-        return self.store.read_field(stage, makes, field, self.entries[stage])
+    def field(self, stage: str, makes: type, field: str, columns: Sequence[str] | None = None) -> Any:
+        return self.store.read_field(stage, makes, field, self.entries[stage], columns)
 
     def value(self, stage: str, makes: type[Made]) -> Made:
         """Everything that a stage made."""
@@ -75,16 +76,21 @@ class RunData:
         if features is None:
             kept = self.field("validation", Validated, "feature_set")["kept"]
             features = columns_read(reads, kept, self.field("mtf", FeatureTable, "catalogue"))
-        train, val, between = (self.field("scaling", ScaledFrames, name) for name in ("train", "val", "between"))
+        roles = self.field("scaling", ScaledFrames, "roles")
+        check_features(features, roles)
+        columns = [name for name, role in roles.items() if role != "feature" or name in set(features)]
+        known = [name for name in columns if roles[name] in ("meta", "feature")]
+        train, val = (self.field("scaling", ScaledFrames, name, columns) for name in ("train", "val"))
+        between = self.field("scaling", ScaledFrames, "between", known)
         check_whole(len(train) + len(val) + len(between), self.field("splits", SplitRows, "split")["test"][0])
         rows = TimeSeriesDataContainer.from_frames(
             train,
             val,
-            lambda: self.field("scaling", ScaledFrames, "test"),
+            lambda: self.field("scaling", ScaledFrames, "test", columns),
             symbol=self.symbol,
             horizon=horizon,
             feature_names=features,
-            roles=self.field("scaling", ScaledFrames, "roles"),
+            roles=roles,
             between=between,
             read_rungs=self.rungs,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -179,8 +179,8 @@ class Store:
         """The value of a finished stage, every file compared with its record and with the symbol."""
         return makes(**{field: self.read_field(stage, makes, field, entry) for field in fields_of(makes)})
 
-    def read_field(self, stage: str, makes: type, field: str, entry: Entry) -> Any:
-        """One field of a finished stage's value; the files of the others are not touched."""
+    def read_field(self, stage: str, makes: type, field: str, entry: Entry, columns: Sequence[str] | None = None) -> Any:
+        """One field of a finished stage's value, or these columns of a frame; the files of the others are not touched."""
         kind = fields_of(makes)[field]
         if kind == "json":
             return self._json(self.path(stage, field, "", "json"), entry)
@@ -189,7 +189,7 @@ class Store:
             head, tail = template.split("{name}")
             names = [path[len(head) : -len(tail)] for path in entry.files if path.startswith(head) and path.endswith(tail)]
             return {name: self._parquet(head + name + tail, entry)[0] for name in names}
-        frame, about = self._parquet(self.path(stage, field, "", "parquet"), entry)
+        frame, about = self._parquet(self.path(stage, field, "", "parquet"), entry, columns)
         return frame if kind == "frame" else _minutes(frame, about)
 
     def _record(self, path: str, entry: Entry) -> Mapping[str, Any]:
@@ -209,8 +209,8 @@ class Store:
             )
         return content["value"]
 
-    def _parquet(self, path: str, entry: Entry) -> tuple[Any, dict[str, Any]]:
-        return read_parquet(self.workspace / path, self._record(path, entry), symbol=self.symbol)
+    def _parquet(self, path: str, entry: Entry, columns: Sequence[str] | None = None) -> tuple[Any, dict[str, Any]]:
+        return read_parquet(self.workspace / path, self._record(path, entry), symbol=self.symbol, columns=columns)
 
     def path(self, stage: str, field: str, name: str, suffix: str) -> str:
         """A field's file, relative to the workspace."""

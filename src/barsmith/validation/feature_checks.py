@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from barsmith.datasets.answers import answers_among
 from barsmith.datasets.roles import reserved_role
-from barsmith.datasets.selection import correlations, uncorrelated
+from barsmith.datasets.selection import uncorrelated
 from barsmith.validation.checks import Finding, settled_matrix
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from barsmith.datasets.scaling import RobustScaler
 
-ANSWER_LIKENESS, ANSWER_ROWS = 0.999, 10_000
 DRIFT_BINS, DRIFT_LEVEL, DRIFT_MARGIN, DRIFT_STRETCHES = 10, 0.25, 1.5, 16
 
 
@@ -32,28 +32,10 @@ def columns_with_another_role(features: Sequence[str]) -> Iterator[Finding]:
 
 
 def answers_among_features(train: pl.DataFrame, features: Sequence[str], horizons: Sequence[int]) -> Iterator[Finding]:
-    """Leak 13 under another name: a column that rises and falls with the label, return, weight or label end of its own row.
-
-    Compared by ranks, so that scaling, clipping or a logarithm do not hide it, over some 10,000 rows spread evenly.
-    """
-    import polars as pl
-
-    rows = train.filter(pl.col("is_settled"), *(pl.col(f"label_h{horizon}").is_not_null() for horizon in horizons))
-    if len(rows) < 3:
-        return
-    rows = rows.gather_every(max(1, len(rows) // ANSWER_ROWS))
-    answers: dict[str, pl.Expr] = {}
-    for horizon in horizons:
-        answers |= {name: pl.col(name) for name in (f"label_h{horizon}", f"return_h{horizon}", f"sample_weight_h{horizon}")}
-        answers[f"label_end_h{horizon} - decision"] = (pl.col(f"label_end_h{horizon}") - pl.col("decision")).dt.total_minutes()
-        answers[f"label_h{horizon} = 0"] = pl.col(f"label_h{horizon}") == 0
-        answers = {name: answer for name, answer in answers.items() if set(answer.meta.root_names()) <= set(rows.columns)}
-    known = rows.select(**{name: answer.cast(pl.Float64).rank() for name, answer in answers.items()}).to_numpy()
-    ranks = rows.select(pl.col(list(features)).cast(pl.Float64).rank()).to_numpy()
-    likeness = correlations(np.column_stack([ranks, known]))[: len(features), len(features) :]
-    for j, i in zip(*np.nonzero(likeness > ANSWER_LIKENESS), strict=True):
-        name, answer = features[int(j)], list(answers)[int(i)]
-        yield Finding("datasets/answer", f"{name} says the same as {answer} (rank correlation {likeness[j, i]:.4f})", len(rows), (name,))
+    """Leak 13 under another name: a column that rises and falls with the label, return, weight or label end of its own row."""
+    for one in answers_among(train, features, horizons):
+        what = f"{one.feature} says the same as {one.answer} (rank correlation {one.likeness:.4f})"
+        yield Finding("datasets/answer", what, one.rows, (one.feature,))
 
 
 def not_finite(X: np.ndarray, features: Sequence[str], where: str) -> Iterator[Finding]:
