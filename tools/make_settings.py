@@ -32,6 +32,7 @@ RUNGS = ", ".join(f"`{name}`" for name in TIMEFRAMES)
 FORMS = {
     "base_timeframe": RUNGS,
     "timeframes": f"list of {RUNGS}",
+    "datasets.multires_timeframes": f"list of {RUNGS}",
     **{f"features.{name}": "text or list of texts" for name in ("set", "drop")},
     "rolls": "list of times, or for each symbol one",
     "label_horizons": "list of whole numbers, 1 to 1000",
@@ -155,6 +156,10 @@ WORDS = {
     "timeframes": "the ladder: rungs that features may read, from short to long; base_timeframe is one of them",
     "ingest.on_bad_rows": "a bar that cannot be ends the run (refuse), or is set aside and counted (quarantine)",
     "sessions.hours": "electronic hours, regular hours, or every minute: minutes outside are dropped and counted",
+    "splits.val_start": "instead of the shares: the trade date (2025-09-01) with which validation begins",
+    "splits.test_start": "and test; purge and embargo are taken off as with shares",
+    "datasets.sequence_length": "base bars in a window of a model that reads sequences",
+    "datasets.multires_timeframes": "rungs of a model that reads several",
     "splits.train_pct": "share of the base bars, the earliest",
     "splits.val_pct": "share of the base bars between",
     "splits.test_pct": "share of the base bars, the latest; the three add up to 1",
