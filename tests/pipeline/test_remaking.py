@@ -180,3 +180,10 @@ def test_leak_14_barriers_that_are_not_the_best_or_that_no_label_was_made_with(s
     others = {h: {**one, "k_up": one["k_up"] + 0.1} for h, one in honest.barriers.items()}
     found = codes(replaced(searched_once, TunedBarriers(others, "", honest.trials, honest.search), tmp_path))
     assert {"ga_optimize/unused", "ga_optimize/not-best"} <= set(found)
+
+
+def test_the_ratio_of_a_minute_that_was_left_out_counts_for_the_next_one() -> None:
+    time, bars = np.array([0, 1, 5, 6]), np.full((4, 5), 20.0)
+    minutes = Minutes(time, bars, np.array([0, 0, 1, 1], np.int32), np.array([1.0, 1.0, 1.1, 1.1]))
+    assert list(factors_of_later_rolls(minutes, {3: 1.1})) == []
+    assert [one.rows for one in factors_of_later_rolls(minutes, {1: 1.1})] == [2]  # that minute stayed, and is no roll

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 def factors_of_later_rolls(minutes: Minutes, known: Mapping[int, float]) -> Iterator[Finding]:
     """Leak 12: roll factors that are not the running product of the ratios of the rolls so far, 1 before the first.
 
-    known: first minute of a contract -> the ratio that the file gives; where it gives none, the first open over the last close.
+    known: minute -> the ratio that the file gives there; that of a minute left out counts for the next one that stayed. Where the file gives
+    none, the first open over the last close.
     """
     expected = np.ones(len(minutes))
+    told = np.array(sorted(known), np.int64)
     for i in (np.flatnonzero(np.diff(minutes.contract)) + 1).tolist():
-        ratio = known.get(int(minutes.time[i]), float(minutes.bars[i, 0] / minutes.bars[i - 1, 3]))
+        low, high = np.searchsorted(told, minutes.time[i - 1 : i + 1], "right")
+        given = [known[minute] for minute in told[low:high].tolist()]
+        ratio = float(np.prod(given)) if given else float(minutes.bars[i, 0] / minutes.bars[i - 1, 3])
         expected[i:] = expected[i - 1] * ratio
     wrong = np.flatnonzero(~np.isclose(minutes.factor, expected, rtol=1e-9, atol=0.0))
     if len(wrong):
