@@ -66,7 +66,9 @@ def test_the_model_of_the_guide_trains_and_answers(tmp_path):
     assert "nearest_mean" not in ModelRegistry.list_all()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "docs/add_a_feature.md", "docs/add_a_model.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "docs/add_a_feature.md", "docs/add_a_model.md", "docs/datasets.md"]
+)
 def test_every_file_that_a_page_names_is_there(page):
     text = (ROOT / page).read_text()
     named = re.findall(r"`((?:docs|tests|bench|examples|scripts|config|src|tools)/[\w./-]+\w)`", text)
