@@ -69,7 +69,16 @@ def test_the_model_of_the_guide_trains_and_answers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/architecture.md", "CONTRIBUTING.md", "docs/add_a_feature.md", "docs/add_a_model.md", "docs/labels.md"]
+    "page",
+    [
+        "README.md",
+        "docs/architecture.md",
+        "CONTRIBUTING.md",
+        "docs/add_a_feature.md",
+        "docs/add_a_model.md",
+        "docs/labels.md",
+        "docs/datasets.md",
+    ],
 )
 def test_every_file_that_a_page_names_is_there(page):
     text = (ROOT / page).read_text()

@@ -164,6 +164,16 @@ def test_the_folder_of_the_scaled_splits_is_read_as_a_users_own(market: SmallMar
         TimeSeriesDataContainer.from_parquet(folder, "MNQ", 20)
 
 
+@pytest.mark.parametrize("file", ["between", "val"])
+def test_features_of_a_later_bar_in_what_windows_read_are_found(file: str, copied: Path) -> None:
+    """Planted: a negative lag in the rows between the splits, or in validation, with every hash right."""
+    rewrite_table(
+        copied, f"{SCALED}/{file}_scaled.parquet", lambda frame: frame.with_columns(rsi_14=pl.col("rsi_14").shift(-1, fill_value=0.0))
+    )
+    found = [one["code"] for one in validate(copied, symbol="MES")["findings"] if one["severity"] == "error"]
+    assert found == ["scaling/other-values"]
+
+
 def test_no_label_lies_between_the_splits(market: SmallMarket) -> None:
     columns = pl.read_parquet(market.workspace / f"{SCALED}/between_scaled.parquet").columns
     assert not [name for name in columns if name.startswith(("label", "return_h", "sample_weight"))]

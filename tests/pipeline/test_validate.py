@@ -43,7 +43,7 @@ def scale_again(workspace: Path, scaler: RobustScaler) -> None:
     """The whole scaling stage as another scaler would have left it."""
     whole = pl.read_parquet(workspace / FEATURES_FILE)
     rewrite_json(workspace, f"{SCALED}/feature_scaler.json", lambda _: json.loads(scaler.to_json()))
-    for name in ("train", "val", "test"):
+    for name in ("train", "val", "test", "between"):
 
         def scaled(frame: pl.DataFrame) -> pl.DataFrame:
             rows = whole.join(frame.select("datetime"), on="datetime", how="semi")

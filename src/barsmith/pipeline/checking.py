@@ -13,7 +13,8 @@ from barsmith.artifacts import verify
 from barsmith.bars.base_bars import base_name, base_rung
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
-from barsmith.config import Settings
+from barsmith.config import Settings, canonical
+from barsmith.datasets.scaling import RobustScaler
 from barsmith.instruments import Instrument, instrument
 from barsmith.labels.making import asked_sides, make_labels, unit_size
 from barsmith.labels.outcomes import Barriers, Labels
@@ -29,6 +30,7 @@ from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.pipeline.stages.validation import Validated, examined
 from barsmith.validation.checks import Finding
+from barsmith.validation.feature_checks import scaled_otherwise
 from barsmith.validation.label_checks import dropped_by_outcome, reads_past_its_end
 
 TRIES = 5  # labels of each horizon whose future is changed
@@ -50,7 +52,7 @@ def check_run(data: RunData) -> dict[str, Any]:
         data.settings.validation,
         data.settings.labels,
     )
-    found = [*made_again(data), *searched_elsewhere(data), *other_labels(data), *relabelled(data), *found]
+    found = [*made_again(data), *searched_elsewhere(data), *other_labels(data), *other_features(data), *relabelled(data), *found]
     return {
         "run_id": data.run_id,
         "symbol": data.symbol,
@@ -73,6 +75,18 @@ def other_labels(data: RunData) -> list[Finding]:
             what = f"{other} rows of {name} have other labels, label ends, returns or weights than were made for their bars"
             found.append(Finding("datasets/labels", what, int(other)))
     return found
+
+
+def other_features(data: RunData) -> list[Finding]:
+    """Rows of validation, or between the splits, that are not what the stored scaler makes of their bars: windows read both."""
+    features: pl.DataFrame = data.field("mtf", FeatureTable, "features")
+    rows = SplitRows(data.field("splits", SplitRows, "split"))
+    scaler = RobustScaler.from_json(canonical(data.field("scaling", ScaledFrames, "scaler")))
+    return [
+        finding
+        for name, at in (("val", rows.of("val")), ("between", rows.between()))
+        for finding in scaled_otherwise(scaler, features[pl.Series(at)], data.field("scaling", ScaledFrames, name))
+    ]
 
 
 def relabelled(data: RunData) -> list[Finding]:
