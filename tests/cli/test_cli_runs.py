@@ -12,6 +12,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from command import Walked, barsmith, process, started
 
@@ -124,6 +125,36 @@ class TestSeveralSymbols:
         words = ("--symbols", "MGC,MES", "--backend", backend, "--set", "allow_batch_symbols=true", "--workspace", copied)
         done = barsmith("--json", "run", *words)
         assert (done.code, done.error["code"]) == (2, "parallel/missing-library")
+
+
+class TestValidate:
+    def test_tables_of_ones_own_are_checked_and_a_leak_ends_with_3_and_its_rows(self, walked: Walked, tmp_path: Path) -> None:
+        scaled = shutil.copytree(walked.workspace / "data/splits/scaled/MES", tmp_path / "tables")
+        done = barsmith("--json", "validate", "--path", scaled, "--workspace", walked.workspace)
+        assert (done.code, done.json["is_ready"], done.json["horizons"]) == (0, True, [5, 20])
+        train = pl.read_parquet(scaled / "train_scaled.parquet")
+        train.reverse().write_parquet(scaled / "train_scaled.parquet")
+        done = barsmith("--json", "validate", "--path", scaled, "--workspace", walked.workspace)
+        errors = [finding for finding in done.json["findings"] if finding["severity"] == "error"]
+        assert (done.code, [(one["code"], one["rows"]) for one in errors]) == (3, [("splits/order", len(train) - 1)])
+        told = barsmith("validate", "--path", scaled, "--workspace", walked.workspace)
+        assert "not checked: labels, label ends, returns" in told.out
+        assert "NOT ready for training" in told.out
+
+    def test_another_schema_and_no_path_are_refused(self, walked: Walked) -> None:
+        raw = barsmith("--json", "validate", "--path", walked.raw, "--workspace", walked.workspace)
+        assert (raw.code, raw.error["code"]) == (3, "datasets/schema")
+        none = barsmith("--json", "validate", "--path", "nowhere", "--workspace", walked.workspace)
+        assert (none.code, none.error["code"]) == (2, "cli/path")
+        both = barsmith("--json", "validate", "--path", "nowhere", "--symbols", "MES", "--workspace", walked.workspace)
+        assert (both.code, both.error["code"]) == (2, "cli/usage")
+
+    def test_of_several_symbols_each_is_looked_at(self, copied: Path) -> None:
+        config = copied / "config" / "pipeline.yaml"
+        config.write_text(config.read_text() + "allow_batch_symbols: true\n")
+        done = barsmith("--json", "validate", "--symbols", "MGC,MES", "--workspace", copied)
+        missing, whole = done.json["runs"]
+        assert (done.code, missing["error"]["code"], whole["is_ready"]) == (3, "data/not-run", True)
 
 
 SMALL = "timeframes: [5m, 15m]\nlabel_horizons: [5]\nsplits: {embargo_bars: 60}\nallow_batch_symbols: true\nfeatures: {set: minimal}\nlabels: {trials: 10}\n"

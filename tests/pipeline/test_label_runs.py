@@ -163,9 +163,9 @@ def test_the_splits_purge_by_the_final_labels_ends(market) -> None:
     sessions, final = data.value("sessions", SessionBars), data.value("final_labels", FinalLabels)
     drawn = data.value("calendar", Calendar)
     val_begins = sessions.bars["decision"][drawn.split["val"][0]]
-    assert splits(sessions, final, drawn).split["purged_by_label_end"]["train"] == 0
+    assert splits(sessions, final, drawn, data.settings.splits).split["purged_by_label_end"]["train"] == 0
     is_late = pl.int_range(pl.len()).is_in([1000, 1500])
     late = final.table.with_columns(label_end_h5=pl.when(is_late).then(val_begins).otherwise("label_end_h5"))
-    again = splits(sessions, replace(final, table=late), drawn)
+    again = splits(sessions, replace(final, table=late), drawn, data.settings.splits)
     assert again.split["purged_by_label_end"]["train"] == 2
-    assert set(splits(sessions, final, drawn).of("train")) - set(again.of("train")) == {1000, 1500}
+    assert set(splits(sessions, final, drawn, data.settings.splits).of("train")) - set(again.of("train")) == {1000, 1500}

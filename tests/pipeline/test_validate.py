@@ -94,6 +94,18 @@ def test_leak_13_an_answer_named_as_a_feature(answer: str, copied: Path) -> None
     assert answer in errors_of(copied)["datasets/role"]
 
 
+@pytest.mark.parametrize("record", ["mtf", "scaling"])
+def test_leak_13_an_answer_whose_role_is_feature(record: str, copied: Path) -> None:
+    rewrite_json(copied, f"data/stages/MES/{record}/roles.json", lambda roles: {**roles, "return_h20": "feature"})
+    assert set(errors_of(copied)) == {"datasets/role"}
+
+
+def test_leak_13_an_answer_among_the_kept_features(copied: Path) -> None:
+    rewrite_json(copied, "data/stages/MES/validation/feature_set.json", lambda told: {**told, "kept": [*told["kept"], "label_h20"]})
+    assert errors_of(copied)["validation/selection-not-train"] == ("label_h20",)
+    assert "datasets/role" in errors_of(copied)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

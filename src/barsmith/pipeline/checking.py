@@ -30,7 +30,7 @@ from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.pipeline.stages.validation import Validated, examined
 from barsmith.validation.checks import Finding
-from barsmith.validation.feature_checks import scaled_otherwise
+from barsmith.validation.feature_checks import columns_with_another_role, scaled_otherwise
 from barsmith.validation.label_checks import dropped_by_outcome, reads_past_its_end
 
 TRIES = 5  # labels of each horizon whose future is changed
@@ -52,7 +52,8 @@ def check_run(data: RunData) -> dict[str, Any]:
         data.settings.validation,
         data.settings.labels,
     )
-    found = [*made_again(data), *searched_elsewhere(data), *other_labels(data), *other_features(data), *relabelled(data), *found]
+    made_elsewhere = [*other_roles(data), *made_again(data), *searched_elsewhere(data)]
+    found = [*made_elsewhere, *other_labels(data), *other_features(data), *relabelled(data), *found]
     return {
         "run_id": data.run_id,
         "symbol": data.symbol,
@@ -60,6 +61,12 @@ def check_run(data: RunData) -> dict[str, Any]:
         "is_ready": not any(finding.severity == "error" for finding in found),
         "findings": [finding.as_dict() for finding in found],
     }
+
+
+def other_roles(data: RunData) -> Iterator[Finding]:
+    """Leak 13: columns that the run's records call features although their names say what else they are."""
+    roles = data.field("scaling", ScaledFrames, "roles") | data.field("mtf", FeatureTable, "roles")
+    yield from columns_with_another_role([name for name, role in roles.items() if role == "feature"])
 
 
 def other_labels(data: RunData) -> list[Finding]:

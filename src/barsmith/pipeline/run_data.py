@@ -79,7 +79,7 @@ class RunData:
         roles = self.field("scaling", ScaledFrames, "roles")
         check_features(features, roles)
         columns = [name for name, role in roles.items() if role != "feature" or name in set(features)]
-        known = [name for name in columns if roles[name] in ("meta", "feature")]
+        known = [name for name in columns if roles[name] in ("meta", "feature") and name != "is_event"]  # which comes with the labels
         train, val = (self.field("scaling", ScaledFrames, name, columns) for name in ("train", "val"))
         between = self.field("scaling", ScaledFrames, "between", known)
         check_whole(len(train) + len(val) + len(between), self.field("splits", SplitRows, "split")["test"][0])

@@ -64,7 +64,7 @@ def examine(
     places = [list(features).index(name) for name in kept if name in features]
     times = {"train": train, "val": val} | ({"test": test_times} if test_times is not None else {})
     checks: list[Iterator[Finding]] = [
-        feature_checks.columns_with_another_role(features),
+        feature_checks.columns_with_another_role(list(dict.fromkeys([*features, *kept]))),
         feature_checks.answers_among_features(train, features, horizons),
         feature_checks.not_finite(X_train, features, "train"),
         feature_checks.not_finite(X_val, features, "val"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from math import floor
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from barsmith.bars.minutes import as_minutes
+from barsmith.config import SplitSettings
+from barsmith.errors import DataError
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.final_labels import FinalLabels
@@ -37,14 +42,31 @@ class SplitRows:
 
 
 @stage
-def splits(sessions: SessionBars, final_labels: FinalLabels, calendar: Calendar) -> SplitRows:
-    """Train, validation and test rows, purged by the latest label end of any horizon."""
+def splits(sessions: SessionBars, final_labels: FinalLabels, calendar: Calendar, settings: SplitSettings) -> SplitRows:
+    """Train, validation and test rows, purged by the latest label end of any horizon. Raises DataError `splits/empty`."""
     drawn = calendar.drawn()
     decision = sessions.bars["decision"]
     ends = final_labels.table.select(pl.col("^label_end_h[0-9]+$").fill_null(decision))
     rows = split_rows(drawn, as_minutes(decision), as_minutes(ends.max_horizontal()))
+    refuse_short_test(len(drawn.test), final_labels.barriers, settings)
     purged = {name: len(getattr(drawn, name)) - len(rows[name]) for name in NAMES}
     return SplitRows({**calendar.split, "kept": {name: runs(rows[name]) for name in NAMES}, "purged_by_label_end": purged})
+
+
+def refuse_short_test(rows: int, barriers: Mapping[str, Mapping[str, Any]], settings: SplitSettings) -> None:
+    """The last bars of the file have no future: a test split that is no longer than a label looks ahead has no label at all."""
+    horizon, longest = max(((h, one["max_bars"]) for h, one in barriers.items()), key=lambda pair: pair[1])
+    if rows > longest:
+        return
+    do = f"bring {longest + 1 - rows} more base bars after test_start" if settings.test_start is not None else (
+        f"bring at least {floor((longest + settings.embargo_bars) / Decimal(str(settings.test_pct))) + 1} base bars"
+    )  # fmt: skip
+    raise DataError(
+        "splits/empty",
+        expected=f"more than {longest} base bars in test: labels of horizon {horizon} look {longest} bars ahead",
+        came=f"{rows} after an embargo of {settings.embargo_bars}",
+        do=f"{do}, or lower splits.embargo_bars = {settings.embargo_bars}, label_horizons or labels.max_bars",
+    )
 
 
 def runs(rows: np.ndarray) -> list[list[int]]:
