@@ -136,3 +136,9 @@ def test_what_make_install_brings_is_pinned() -> None:
         needed = [Requirement(line) for line in lines]
         waiting |= {canonicalize_name(one.name) for one in needed if not one.marker or one.marker.evaluate({"extra": ""})} - reached
     assert reached - pinned == set()
+
+
+def test_no_two_test_files_have_the_same_name() -> None:
+    """pytest imports them by their bare names, one of two by the other's."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

@@ -138,7 +138,7 @@ def test_a_join_on_the_open_is_found_at_every_bar(gaps, joined_early):
 def test_and_by_the_features_that_read_it(gaps, joined_early):
     findings = Findings()
     audit_own({"hour": on("1h", close) / close, "change": close - lag(close, 1)}, gaps, None, findings, quiet)
-    assert kinds(findings) == {("hour", "future"), ("hour", "live")}
+    assert kinds(findings) == {("hour", "future"), ("hour", "live"), ("hour", "foresight")}
 
 
 def utc_table() -> Sessions:
