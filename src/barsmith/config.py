@@ -304,11 +304,6 @@ class LabelSettings(Section):
         return self
 
     @property
-    def is_sampled(self) -> bool:
-        """Not every bar is asked for a label."""
-        return self.events != "every_bar" or self.primary_signal is not None
-
-    @property
     def classes(self) -> dict[int, str]:
         """The labels that there should be, and what they are called. A trend is 0 only where closes do not move at all, or below trend_min_t."""
         if self.primary_signal is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rungs import hourly_sessions, minutes_of, session_minutes
 from test_barriers import FLAT, walk
@@ -66,8 +66,7 @@ def test_the_scan_equals_a_plain_walk_that_stops_at_the_close(seed, missing, con
     sessions = hourly_sessions()
     minutes = session_minutes(sessions, seed, 300, missing, contracts)
     base = ladder(minutes, sessions, [step], adjusted=False)[step]
-    if len(base) < 12 or base.contract[11] != base.contract[0]:
-        return
+    assume(len(base) >= 12 and base.contract[11] == base.contract[0])
     scale, closes = np.full(len(base), 0.75), sessions.closes[base.session]
     of = triple_barrier(minutes, base, scale, horizons=(4,), k_up=1.5, k_down=1.0, closes=closes)[4]
     for t in range(len(base)):

@@ -126,11 +126,14 @@ def tell_suspects(notes: Notes, suspects: list[Suspect]) -> None:
         note = f"no jump {days} is larger than the market's own: one contract, an adjusted series, or gaps too small to see"
         notes.says("rolls", "none seen", LIKELY, note)
         return
-    seen = ", ".join(f"{moment(one.time):%Y-%m-%dT%H:%MZ}" for one in suspects if one.certainty != "hidden")
-    hidden = ", ".join(f"{moment(one.time):%Y-%m-%dT%H:%MZ}" for one in suspects if one.certainty == "hidden")
+    times = {
+        is_hidden: [f"{moment(one.time):%Y-%m-%dT%H:%MZ}" for one in suspects if (one.certainty == "hidden") is is_hidden]
+        for is_hidden in (True, False)
+    }
+    hidden, seen = (", ".join(times[is_hidden]) for is_hidden in (True, False))
     evidence = f"{'jumps' if seen else 'no such jump'} at session opens {days}"
-    evidence += f"; {hidden.count('Z')} may be hidden in holes of the file" if hidden else ""
-    notes.says("rolls", f"{seen.count('Z')} suspected", LIKELY if seen else UNKNOWN, evidence)
+    evidence += f"; {len(times[True])} may be hidden in holes of the file" if hidden else ""
+    notes.says("rolls", f"{len(times[False])} suspected", LIKELY if seen else UNKNOWN, evidence)
     if seen:
         notes.asks("rolls", f"Does the contract change at {seen}? Then set rolls; unset, the jump counts as the market's own.")
     if hidden:

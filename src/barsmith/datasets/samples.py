@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from barsmith.datasets.container import Part
+    from barsmith.datasets.parts import Part
 
 Sample = tuple[np.ndarray, np.int64, np.float32]
 

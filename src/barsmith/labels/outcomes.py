@@ -181,7 +181,7 @@ def check_any(has_label: np.ndarray, horizon: int, max_bars: int, *, sampled: bo
     if not has_label.any():
         raise DataError(
             "labels/no-future",
-            expected=f"bars that are followed by {max_bars} finished bars of their own contract, with an ATR known"
+            expected=f"bars that are followed by {max_bars} finished bars of their own contract, with their barriers' distance known"
             + (", among the events" if sampled else ""),
             came=f"{len(has_label)} base bars, none of them so",
             do="bring a longer file, or ask for shorter label_horizons (or labels.max_bars)"

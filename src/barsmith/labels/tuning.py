@@ -7,7 +7,7 @@ pass over the features serves them all. The same candidates are scored once more
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -114,27 +114,23 @@ def tune(
     search: Search,
     seed: np.random.SeedSequence,
     longest: int,
-    progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, Tuned]:
     """The best of `trials` barriers for each horizon, by an Optuna search that is repeatable from the seed.
 
     given: each horizon's barriers as they would be without tuning; max_bars is searched from half of theirs to twice, up to `longest`.
-    probe: over the features of the market's rows. progress: called with trials done and in all.
+    probe: over the features of the market's rows.
     """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # a library that sums in thread order gives other bits on other machines
         studies = {h: study(search, child, trials) for (h, _), child in zip(given.items(), seed.spawn(len(given)), strict=True)}
         tried: dict[int, list[Trial]] = {h: [] for h in given}
-        for number in range(trials):
+        for _ in range(trials):
             asked = {h: one.ask() for h, one in studies.items()}
             wanted = {h: suggested(asked[h], given[h], longest) for h in given}
-            for (h, barriers), scored in zip(wanted.items(), scores(market, probe, list(wanted.values())), strict=True):
-                assert scored.barriers == barriers
+            for h, scored in zip(wanted, scores(market, probe, list(wanted.values())), strict=True):
                 tried[h].append(scored)
                 studies[h].tell(asked[h], scored.score)
-            if progress:
-                progress(number + 1, trials)
         plain = {h: scores(market, probe, [one, Barriers(3.0, 3.0, one.max_bars)]) for h, one in given.items()}
         shifted = shifted_bests(market, probe, {h: list(dict.fromkeys([given[h], *(one.barriers for one in tried[h])])) for h in given})
     out = {}

@@ -85,15 +85,11 @@ def other_labels(data: RunData) -> list[Finding]:
 
 
 def other_features(data: RunData) -> list[Finding]:
-    """Rows of validation, or between the splits, that are not what the stored scaler makes of their bars: windows read both."""
+    """Rows between the splits that are not what the stored scaler makes of their bars: windows read them. The splits' own are examined as such."""
     features: pl.DataFrame = data.field("mtf", FeatureTable, "features")
     rows = SplitRows(data.field("splits", SplitRows, "split"))
     scaler = RobustScaler.from_json(canonical(data.field("scaling", ScaledFrames, "scaler")))
-    return [
-        finding
-        for name, at in (("val", rows.of("val")), ("between", rows.between()))
-        for finding in scaled_otherwise(scaler, features[pl.Series(at)], data.field("scaling", ScaledFrames, name))
-    ]
+    return list(scaled_otherwise(scaler, features[pl.Series(rows.between())], data.field("scaling", ScaledFrames, "between")))
 
 
 def relabelled(data: RunData) -> list[Finding]:

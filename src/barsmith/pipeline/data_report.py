@@ -127,7 +127,7 @@ def weight_rows(facts: Facts) -> list[dict[str, Any]]:
 
 
 def importance_rows(facts: Facts, most: int = 20) -> list[dict[str, Any]]:
-    """The features whose shuffling costs a probe most, and how many cost it nothing for sure."""
+    """The features whose shuffling costs a probe most."""
     return [
         {"feature": one["feature"], "Brier score worse by": one["worse_by"], "95 % interval": one["interval"]}
         for one in facts.importance[:most]
@@ -142,7 +142,6 @@ LEAKS = (
     ),
     ("columns chosen by other rows than train", ("validation/selection-not-train",)),
     ("a row inside the label span of another split, or out of order", ("splits/overlap", "splits/order")),
-    ("rows left out for their outcome, or labels that the minutes do not give", ("labels/dropped", "labels/other")),
 )
 """What the checks of a run look for, and the findings that would tell of it."""
 
@@ -150,6 +149,12 @@ LEAKS = (
 def leak_rows(facts: Facts) -> list[dict[str, Any]]:
     found = {finding["code"] for finding in facts.findings}
     rows = [{"leak": what, "result": "FOUND" if found & set(codes) else "not found"} for what, codes in LEAKS]
+    rows.append(
+        {
+            "leak": "labels that the minutes do not give, barriers tuned on other rows",
+            "result": f"ask: barsmith validate --symbols {facts.symbol}",
+        }
+    )
     return [*rows, {"leak": "features that know the future", "result": f"ask: barsmith features audit --symbol {facts.symbol}"}]
 
 

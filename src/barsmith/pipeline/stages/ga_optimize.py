@@ -67,7 +67,7 @@ def ga_optimize(
     prices = Prices.of(clean.minutes, instrument, hours, base, settings)
     given, longest = searched(labeling.barriers, calendar)
     rows = prices.decisions(mtf, labeling, calendar.drawn().train, longest)
-    why_not = is_fixed(settings, barriers[2])
+    why_not = why_not_searched(settings, barriers[2])
     if not why_not and len(rows) < LEAST_ROWS:
         why_not = f"{len(rows)} settled training rows are fewer than {LEAST_ROWS}"
     if why_not:
@@ -103,7 +103,7 @@ def ground(prices: Prices, table: FeatureTable, rows: np.ndarray, given: Mapping
     return prices.market(rows[::step], list(given.values()), longest), RidgeProbe.over(X, gap=-(-longest // step))
 
 
-def is_fixed(settings: LabelSettings, unit: Unit) -> str:
+def why_not_searched(settings: LabelSettings, unit: Unit) -> str:
     """Why these labels have no barriers to search, empty where they have."""
     if not settings.tune:
         return "labels.tune is off"
