@@ -29,7 +29,8 @@ class Answer:
 def answers_among(train: pl.DataFrame, features: Sequence[str], horizons: Sequence[int]) -> list[Answer]:
     """The features that rise and fall with an answer of their own row, each with the one that it resembles most.
 
-    Compared by ranks, so that scaling, clipping or a logarithm do not hide it, over some 10,000 rows spread evenly.
+    Compared by ranks, so that scaling, clipping or a logarithm do not hide it, over some 10,000 rows spread evenly. A foreign table need
+    not have returns or weights.
     """
     import polars as pl
 
@@ -43,6 +44,7 @@ def answers_among(train: pl.DataFrame, features: Sequence[str], horizons: Sequen
         answers |= {name: pl.col(name) for name in (f"label_h{horizon}", f"return_h{horizon}", f"sample_weight_h{horizon}")}
         answers[f"label_end_h{horizon} - decision"] = (pl.col(f"label_end_h{horizon}") - pl.col("decision")).dt.total_minutes()
         answers |= {f"label_h{horizon} = {value}": label == value for value in (-1, 0, 1)}
+    answers = {name: answer for name, answer in answers.items() if set(answer.meta.root_names()) <= set(rows.columns)}
     known = rows.select(**{name: answer.cast(pl.Float64).rank() for name, answer in answers.items()}).to_numpy()
     ranks = rows.select(pl.col(list(features)).cast(pl.Float64).rank()).to_numpy()
     likeness = correlations(np.column_stack([ranks, known]))[: len(features), len(features) :]
