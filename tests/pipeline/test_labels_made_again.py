@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from barsmith.pipeline.checking import relabelled
+from barsmith.pipeline.checking import other_labels, relabelled
 from barsmith.pipeline.run_data import RunData, load_run_data
 from barsmith.pipeline.stages.final_labels import FinalLabels
+from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.store import Entry
 
 
@@ -48,3 +49,21 @@ def test_the_labels_of_the_test_split_are_not_made_again(copied: Path) -> None:
     assert (
         relabelled(with_table(copied, pl.when(rows > rows.max() * begins).then(None).otherwise(pl.col("label_h5")).alias("label_h5"))) == []
     )
+
+
+def test_rows_said_to_be_unsettled_for_their_outcome_are_found(copied: Path) -> None:
+    """Leak 23, planted in the scaled table itself: losers of validation count as warming up, so that no score sees them."""
+    data = load_run_data(copied, "MES")
+    entry = data.entries["scaling"]
+    scaled = data.store.read("scaling", ScaledFrames, entry)
+    lied = scaled.val.with_columns(is_settled=pl.col("is_settled") & (pl.col("label_h20") != -1).fill_null(True))
+    files = data.store.write("scaling", replace(scaled, val=lied))
+    found = other_labels(replace(data, entries={**data.entries, "scaling": Entry(entry.key, 0.0, None, files)}))
+    assert [finding.code for finding in found] == ["datasets/labels"]
+
+
+def test_a_label_where_the_minutes_give_none_is_found(copied: Path) -> None:
+    """Planted: rows before the ATR is known get a label all the same."""
+    early = pl.int_range(pl.len()) < 10
+    lie = pl.when(early).then(pl.lit(1, pl.Int8)).otherwise(pl.col("label_h20")).alias("label_h20")
+    assert [finding.code for finding in relabelled(with_table(copied, lie))] == ["labels/other"]

@@ -122,3 +122,23 @@ def test_too_short_a_slice_is_said_and_the_given_barriers_stay(data: RunData) ->
 
 def test_tuning_is_on_unless_the_settings_say_no(tmp_path: Path) -> None:
     assert load_settings(tmp_path).settings.labels.tune
+
+
+def lied(data: RunData, **changed: Any) -> list[str]:
+    """What `searched_elsewhere` finds where the stage's record says something else, hashes and all."""
+    from barsmith.pipeline.remaking import searched_elsewhere
+    from barsmith.pipeline.store import Entry
+
+    entry, value = data.entries["ga_optimize"], data.value("ga_optimize", TunedBarriers)
+    files = data.store.write("ga_optimize", replace(value, **changed))
+    found = list(searched_elsewhere(replace(data, entries={**data.entries, "ga_optimize": Entry(entry.key, 0.0, None, files)})))
+    data.store.write("ga_optimize", value)
+    return sorted({finding.code for finding in found})
+
+
+def test_a_search_that_was_struck_out_or_cut_is_found(data: RunData) -> None:
+    """Leak 14, planted: barriers from nowhere; and a middling trial called the best, the better ones left out."""
+    honest = data.value("ga_optimize", TunedBarriers)
+    assert lied(data) == []
+    assert "ga_optimize/unsearched" in lied(data, search={}, trials=honest.trials.head(0))
+    assert "ga_optimize/trials" in lied(data, trials=honest.trials.sort("score").head(TRIALS))

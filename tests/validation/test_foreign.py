@@ -75,6 +75,7 @@ PLANTED: dict[str, tuple[Callable[[Tables], Tables], str]] = {
     "17: an embargo cut short": (lambda parts: {**parts, "val": scaled(table(10_100, 600, 2), honest_run()["scaler"])}, "splits/embargo"),
     "18: shuffled": (lambda parts: {**parts, "train": parts["train"].sample(fraction=1.0, shuffle=True, seed=1)}, "splits/order"),
     "18: a row twice": (lambda parts: {**parts, "val": pl.concat([parts["val"].head(1), parts["val"]])}, "splits/order"),
+    "17: decisions moved behind their labels": (in_part("val", (pl.col("decision") + pl.duration(days=3)).alias("decision")), "splits/order"),
     "decided before the bar has ended": (in_part("val", pl.col("datetime").alias("decision")), "datasets/decision"),
     "not clipped": (in_part("val", pl.when(pl.int_range(pl.len()) == 7).then(80.0).otherwise(pl.col("spread")).alias("spread")), "scaling/not-clipped"),
     "NaN": (in_part("val", pl.when(pl.int_range(pl.len()) == 7).then(float("nan")).otherwise(pl.col("spread")).alias("spread")), "features/not-finite"),
@@ -130,6 +131,8 @@ def test_without_splits_and_optional_columns_the_rest_is_checked_and_the_gap_is_
         (lambda t: t.with_columns(pl.col("decision").dt.convert_time_zone("America/Chicago")), "datasets/time", "UTC"),
         (lambda t: t.with_columns(datetime=pl.lit(None).cast(pl.Datetime("us", "UTC"))), "datasets/time", "a time in every row"),
         (lambda t: t.head(0), "datasets/empty", "rows"),
+        (lambda t: t.with_columns(is_settled=pl.lit(1)), "datasets/schema", "is_settled as true or false"),
+        (lambda t: t.with_columns(sample_weight_h20=pl.lit("1")), "datasets/schema", "sample_weight_h20 as numbers"),
     ],
 )
 def test_a_table_of_another_schema_is_refused_with_what_is_wrong(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from barsmith.config import DatasetSettings
 from barsmith.datasets import own_tables
@@ -15,7 +15,7 @@ from barsmith.datasets.families import Reads
 from barsmith.datasets.matrix import FeatureMatrix
 from barsmith.datasets.parts import Part, check_apart, check_columns, part_of
 from barsmith.datasets.roles import check_features
-from barsmith.errors import UsageError
+from barsmith.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
@@ -165,6 +165,9 @@ class TimeSeriesDataContainer:
         Raises UsageError `datasets/view` for one that is cut already, `datasets/no-rungs`; DataError `config/inconsistent` for windows longer
         than a split, `datasets/empty` where no window is left.
         """
+        if reads not in get_args(Reads):
+            do = did_you_mean(str(reads), get_args(Reads))
+            raise UsageError("datasets/view", expected="tabular, sequence or multires", came=ascii(reads)[:80], do=do)
         if reads == self.reads == "tabular":
             return self
         if self.reads != "tabular":

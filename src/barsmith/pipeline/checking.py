@@ -14,6 +14,7 @@ from barsmith.bars.base_bars import base_name, base_rung
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import Settings, canonical
+from barsmith.datasets.roles import META
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.instruments import Instrument, instrument
 from barsmith.labels.making import asked_sides, make_labels, unit_size
@@ -70,8 +71,10 @@ def other_roles(data: RunData) -> Iterator[Finding]:
 
 
 def other_labels(data: RunData) -> list[Finding]:
-    """Leak 23: a split whose labels, ends, returns or weights are not those that the stage made for its bars, or that lost rows."""
-    stored: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
+    """Leak 23: a split whose labels, weights, settled rows or sessions are not those that were made for its bars, or that lost rows."""
+    labels: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
+    table: pl.DataFrame = data.field("mtf", FeatureTable, "features")
+    stored = table.select(name for name in table.columns if name in META and name not in labels.columns).hstack(labels)
     rows = SplitRows(data.field("splits", SplitRows, "split"))
     found = []
     for name in ("train", "val"):
@@ -79,7 +82,7 @@ def other_labels(data: RunData) -> list[Finding]:
         expected = stored[pl.Series(rows.of(name))]
         if len(mine) != len(expected) or not mine.equals(expected):
             other = abs(len(mine) - len(expected)) or (mine.hash_rows() != expected.hash_rows()).sum()
-            what = f"{other} rows of {name} have other labels, label ends, returns or weights than were made for their bars"
+            what = f"{other} rows of {name} have other labels, label ends, returns, weights, sessions or settled rows than were made for their bars"
             found.append(Finding("datasets/labels", what, int(other)))
     return found
 
@@ -127,17 +130,19 @@ def other_outcomes(stored: pl.DataFrame, labels: Labels, opens: np.ndarray, hori
     train = np.arange(*data.field("calendar", Calendar, "split")["train"])
     uniqueness = data.settings.labels.uniqueness
     weights = final_weights(labels, opens, train, uniqueness=uniqueness)
-    again, known = label_columns({horizon: labels}, {horizon: weights}), np.flatnonzero(labels.has_label)
+    again = label_columns({horizon: labels}, {horizon: weights})
+    sure = np.arange(len(labels)) < len(labels) - labels.max_bars  # the minutes after the last of these bars are the test split's
     for name, code, what in (
         ("label", "labels/other", "labels"),
         ("label_end", "labels/other-end", "label ends"),
         ("return", "labels/other-return", "returns"),
         ("sample_weight", "labels/other-weight", "sample weights"),
     ):
-        rows = np.intersect1d(known, train) if name == "sample_weight" and uniqueness else known
         column = f"{name}_h{horizon}"
-        told, right = (_numbers(frame[column])[rows] for frame in (stored, again))
-        other = int((~np.isclose(told, right, rtol=1e-9, atol=1e-12)).sum())  # NaN where the stored one is missing
+        told, right = (_numbers(frame[column])[: len(labels)] for frame in (stored, again))
+        known = np.flatnonzero(labels.has_label | (np.isfinite(told) & sure))  # a label where none may be is another one too
+        rows = np.intersect1d(known, train) if name == "sample_weight" and uniqueness else known
+        other = int((~np.isclose(told[rows], right[rows], rtol=1e-9, atol=1e-12)).sum())  # NaN where one of the two is missing
         if other:
             basis = "the quality ranked among the train rows gives" if name == "sample_weight" else "the minutes give"
             yield Finding(code, f"{other} {what} of horizon {horizon} are not those that {basis}", other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from barsmith.pipeline.stages import all_stages
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
-from barsmith.pipeline.stages.ga_optimize import LEAST_ROWS, Prices, TunedBarriers, ground, searched
+from barsmith.pipeline.stages.ga_optimize import LEAST_ROWS, Prices, TunedBarriers, ground, searched, why_not_searched
 from barsmith.pipeline.stages.ingest import RawData
 from barsmith.pipeline.stages.labeling import RawLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
@@ -37,8 +38,9 @@ SCORE_TOLERANCE = 1e-2
 
 def made_again(data: RunData) -> Iterator[Finding]:
     """Roll factors of the past alone (leak 12); bars, calendar and splits that are what their inputs give."""
-    ratios = data.field("ingest", RawData, "bars")
-    yield from factors_of_later_rolls(data.field("clean", CleanMinutes, "minutes"), given_ratios(ratios))
+    if data.settings.clean.gaps != "drop_session":  # then a ratio may be that of minutes which are gone: `clean` made again below tells
+        ratios = given_ratios(data.field("ingest", RawData, "bars"))
+        yield from factors_of_later_rolls(data.field("clean", CleanMinutes, "minutes"), ratios)
     try:
         steps = plan(all_stages(), data.settings, givens(data.workspace, data.settings))
     except UsageError as gone:
@@ -107,13 +109,33 @@ def searched_elsewhere(data: RunData) -> Iterator[Finding]:
     for h, barriers in tuned.barriers.items():
         if used.get(h) != barriers:
             yield Finding("ga_optimize/unused", f"the labels of horizon {h} were made with other barriers than were chosen")
+    yield from not_searched(data, tuned)
     if not tuned.search:
         return
     for h, told in tuned.search.items():
-        tried = tuned.trials.filter(pl.col("horizon") == int(h))["score"]
-        if tuned.barriers[h] != told["best"]["barriers"] or (len(tried) and tried.max() > told["best"]["score"]):
+        tried = tuned.trials.filter(pl.col("horizon") == int(h))["score"].to_list()
+        if len(tried) != data.settings.labels.trials:
+            what = f"{len(tried)} trials of horizon {h} are kept, and {data.settings.labels.trials} were asked for"
+            yield Finding("ga_optimize/trials", what, len(tried))
+        if tuned.barriers[h] != told["best"]["barriers"] or max([*tried, told["given"]["score"]]) > told["best"]["score"]:
             yield Finding("ga_optimize/not-best", f"the barriers of horizon {h} are not the best of its trials")
     yield from other_scores(data, tuned)
+
+
+def not_searched(data: RunData, tuned: TunedBarriers) -> Iterator[Finding]:
+    """Barriers that are neither the given ones nor found by a search."""
+    labeling = data.value("labeling", RawLabels)
+    contract, asked = instrument(data.symbol, data.settings), data.settings.labels
+    for h, one in labeling.barriers.items():
+        given = asdict(Barriers(contract.k_up, contract.k_down, asked.max_bars or int(h)))
+        if asked.method == "triple_barrier" and one != given:
+            yield Finding("labeling/barriers", f"the labels of horizon {h} began with other barriers than the settings give")
+    if not tuned.search and tuned.barriers != labeling.barriers:
+        yield Finding("ga_optimize/unsearched", "barriers other than the given ones, and no search that found them")
+    if bool(tuned.search) != (not tuned.why_not) or (not tuned.why_not and why_not_searched(asked, contract.barrier_unit)):
+        yield Finding("ga_optimize/unsearched", "the record says both that barriers were searched and that they were not")
+    if tuned.why_not and asked.tune and not why_not_searched(asked, contract.barrier_unit) and "settled training rows" not in tuned.why_not:
+        yield Finding("ga_optimize/unsearched", "the settings ask for a search of barriers, and none was made")
 
 
 def other_scores(data: RunData, tuned: TunedBarriers) -> Iterator[Finding]:

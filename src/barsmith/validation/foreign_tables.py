@@ -92,6 +92,8 @@ def is_feature(table: pl.DataFrame, name: str) -> bool:
 
 
 def check_columns(table: pl.DataFrame, needed: list[str], where: str) -> None:
+    import polars as pl
+
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise wrong(f"{len(needed)} columns", f"a table without {', '.join(missing[:5])}", where)
@@ -104,6 +106,9 @@ def check_columns(table: pl.DataFrame, needed: list[str], where: str) -> None:
             raise DataError("datasets/time", expected=f"{name} as a time in UTC", came=f"{kind}", do=do, where=shown(where))
         if name.startswith("label_h") and not kind.is_integer():
             raise wrong(f"{name} as whole numbers -1, 0 and 1, null where the future is missing", f"{kind}", where)
+    for name in (name for name in table.columns if name == "is_settled" or name.startswith(("return_h", "sample_weight_h"))):
+        if not (table[name].dtype == pl.Boolean if name == "is_settled" else table[name].dtype.is_numeric()):
+            raise wrong(f"{name} as {'true or false' if name == 'is_settled' else 'numbers'}", f"{table[name].dtype}", where)
     if table["datetime"].null_count() or table["decision"].null_count():
         raise DataError("datasets/time", expected="a time in every row", came="rows without one", do="drop them", where=shown(where))
 

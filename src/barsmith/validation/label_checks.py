@@ -33,6 +33,10 @@ def times_out_of_order(tables: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
         if last is not None and len(times) and times.min() <= last:
             early = int((times <= last).sum())
             yield Finding("splits/order", f"{early} rows of {name} are not later than all of {before}", early)
+        known, times_s = table["decision"].dt.epoch("us").to_numpy(), table["datetime"].dt.epoch("us").to_numpy()
+        late = int((known[:-1] > times_s[1:]).sum())
+        if late and not back:
+            yield Finding("splits/order", f"{late} rows of {name} are decided after the next bar has begun", late)
         before, last = name, times.max() if len(times) else last
 
 

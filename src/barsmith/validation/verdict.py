@@ -104,7 +104,9 @@ def verdict(scores: Scores, intervals: Intervals, against_the_clock: Intervals, 
     loss = against_the_clock.get("log_loss")
     beats = bool(loss and loss[1] < 0.0)
     parts = [_part(name, is_shown, scores, intervals) for name, is_shown in shown.items()]
-    clock = "log loss is below that of a time-of-day table" if beats else "log loss is not shown to be below that of a time-of-day table"
+    is_worse = bool(loss and loss[0] > 0.0)
+    is_what = "below" if beats else "above" if is_worse else "not shown to be below"
+    clock = f"log loss is {is_what} that of a time-of-day table"
     clock += f" (difference {_span(loss)})" if loss else ""
     sentence = f"{'; '.join(parts)}; {clock}."
     sentence = sentence[0].upper() + sentence[1:]
