@@ -194,7 +194,7 @@ def looked_at(page: str, width: int, folder: Path) -> dict[str, Any]:
         pytest.fail("no Chromium on this machine: run `make browser`, which installs it where apt-get can")
     (folder / "page.html").write_text(page.replace("</body>", PROBE))
     frame = f'<iframe id="f" src="page.html" style="width:{width}px;height:1000px;border:0"></iframe>'
-    wait = 'const wait = setInterval(() => { const seen = document.getElementById("f").contentDocument.body.dataset.seen;'
+    wait = 'const wait = setInterval(() => { const seen = document.getElementById("f").contentDocument?.body?.dataset.seen;'
     copy = wait + " if (seen) { clearInterval(wait); document.body.append(seen); } }, 100)"
     (folder / "frame.html").write_text(f"<body>{frame}<script>{copy}</script></body>")
     quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
