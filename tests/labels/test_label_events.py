@@ -56,7 +56,8 @@ def test_an_event_depends_on_no_later_bar():
 
 
 def test_the_volatility_is_pandas_exponentially_weighted_mean_of_squares():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     log_close = np.cumsum(np.random.default_rng(3).normal(size=300)) * 0.01
     squares = pandas.Series(np.r_[np.nan, np.diff(log_close) ** 2])
     expected = np.sqrt(squares.ewm(span=100).mean().to_numpy())
