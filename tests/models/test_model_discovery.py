@@ -50,7 +50,7 @@ def test_the_example_of_the_documents_trains_predicts_and_is_stored(workspace):
     metrics = fit_model(model, X, Y, X, Y, feature_names=("a", "b"))
     assert isinstance(metrics, TrainingMetrics)
     assert (metrics.n_fit, metrics.seed) == (6, 42)
-    assert model.given == ["feature_names", "progress", "seed", "weight_train", "weight_val"]
+    assert model.given == ["checkpoint", "feature_names", "progress", "seed", "weight_train", "weight_val"]
     assert predict_model(model, X).signal.tolist() == [1] * 6
     save_model(model, workspace / "saved")
     loaded = load_model(workspace / "saved", feature_names=("a", "b"))

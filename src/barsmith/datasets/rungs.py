@@ -11,7 +11,7 @@ import numpy as np
 from barsmith.bars.ladder import ladder
 from barsmith.compiled import njit
 from barsmith.config import MULTIRES_TIMEFRAMES
-from barsmith.datasets.views import View
+from barsmith.datasets.views import View, whole_windows
 from barsmith.errors import DataError
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ class RungWindows(View):
             raise IndexError(f"windows of {self.length} bars that end at rows {last.min()} to {last.max()} of {len(self.bars.end)}")
         fill(self.bars.prices, last, out)
         return out
+
+    def is_finite(self) -> np.ndarray:
+        return np.asarray(whole_windows(np.isfinite(self.bars.prices).all(axis=1), self.last, self.length).all(axis=1))
 
 
 @njit

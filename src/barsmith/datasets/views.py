@@ -32,6 +32,10 @@ class View(ABC):
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """(len(rows), ...) float32 in C order: a copy of these samples."""
 
+    @abstractmethod
+    def is_finite(self) -> np.ndarray:
+        """(N,) bool: samples without NaN or infinity, found without a copy of them."""
+
     @property
     def ndim(self) -> int:
         return len(self.shape)
@@ -65,3 +69,9 @@ class View(ABC):
         order = np.arange(len(self)) if order is None else order
         for first in range(0, len(order), size):
             yield self.gather(order[first : first + size])
+
+
+def whole_windows(is_good: np.ndarray, last: np.ndarray, length: int) -> np.ndarray:
+    """Whether the `length` rows that end at each of `last` are all good. is_good: (R,) bool. last: any shape, >= length - 1."""
+    bad_before = np.concatenate(([0], np.cumsum(~is_good)))
+    return np.asarray(bad_before[last + 1] == bad_before[last - length + 1])

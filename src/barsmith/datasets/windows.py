@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from barsmith.datasets.matrix import FeatureMatrix
-from barsmith.datasets.views import View
+from barsmith.datasets.views import View, whole_windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,9 @@ class Windows(View):
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         return self.matrix.X[self.last[rows][:, None] + np.arange(1 - self.length, 1)]
+
+    def is_finite(self) -> np.ndarray:
+        return whole_windows(np.isfinite(self.matrix.X).all(axis=1), self.last, self.length)
 
 
 def window_faults(matrix: FeatureMatrix, last: np.ndarray, length: int, *, within_session: bool) -> dict[str, np.ndarray]:

@@ -146,8 +146,9 @@ class BaseModel(ABC):
             def predict(self, X): return PredictionOutput(classes, probabilities)
 
     `X_val` holds the rows that may decide when to stop: a slice of the training rows, never the rows that are reported.
-    Further keywords come only if `fit` takes them: `weight_train, weight_val` (N,), `feature_names`, `seed`, and `progress`,
-    a function of (rounds done, rounds in all, losses by name).
+    Further keywords come only if `fit` takes them: `weight_train, weight_val` (N,), `feature_names`, `seed`, `progress`,
+    a function of (rounds done, rounds in all, losses by name), and `checkpoint`, a folder in which a long training may keep how far it is.
+    X is (N, F) rows, (N, T, F) or (N, R, T, 4) windows: an array, or a `View` that gathers them.
     Parameters are fields of a nested `class Params(ModelParams)`; without one any parameter is taken.
     `feature_names` is set after a fit, by whoever fits.
     """

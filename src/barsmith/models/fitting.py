@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from barsmith.errors import DataError, UsageError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
-from barsmith.models.registry import keywords_for
-from barsmith.models.rows import checked_labels, checked_rows, checked_seed, checked_weights
+from barsmith.models.params import ModelParams, WindowParams
+from barsmith.models.registry import ModelInfo, keywords_for
+from barsmith.models.rows import checked_labels, checked_rows, checked_seed, checked_weights, checked_windows
 
 #: Rounds done, rounds in all, losses by name.
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -27,10 +29,11 @@ def fit_model(
     feature_names: Sequence[str] = (),
     seed: int = 42,
     progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> TrainingMetrics:
     """Fit `model`; keywords reach its `fit` only where it takes them.
 
-    X_val, y_val: the inner, purged slice that decides when to stop, never rows that are reported (`check_rows_disjoint`).
+    checkpoint: a folder in which a long training may keep how far it is, and from which it goes on. X_val, y_val: the inner, purged slice that decides when to stop, never rows that are reported (`check_rows_disjoint`).
     Raises UsageError where this machine cannot train it, DataError `models/...` for rows it must not see.
     """
     model.check_machine()
@@ -48,6 +51,7 @@ def fit_model(
         "feature_names": tuple(feature_names),
         "seed": seed,
         "progress": progress,
+        "checkpoint": checkpoint,
     }
     started = time.perf_counter()
     told = model.fit(X_train, y_train, X_val, y_val, **keywords_for(model.fit, offered))
@@ -58,8 +62,7 @@ def fit_model(
 
 def predict_model(model: BaseModel, X: Any) -> PredictionOutput:
     """The answers of `model`, one a row of X. Raises DataError `models/...` for rows or answers that are not as they must be."""
-    if reads(model) == "tabular":
-        X = checked_rows(X, model.feature_names)
+    X = checked_input(model, X, model.feature_names)
     output = model.predict(X)
     if not isinstance(output, PredictionOutput):
         raise DataError("models/prediction", expected="a PredictionOutput", came=type(output).__name__, do="correct the model's predict")
@@ -69,13 +72,31 @@ def predict_model(model: BaseModel, X: Any) -> PredictionOutput:
 
 
 def reads(model: BaseModel) -> str:
-    """What an instance reads; a class that nobody registered reads rows."""
-    return model.info.reads if hasattr(model, "info") else "tabular"
+    """What an instance reads, which may depend on its parameters; a class that nobody registered reads rows."""
+    return reads_with(model.info, model.params) if hasattr(model, "info") else "tabular"
+
+
+def reads_with(info: ModelInfo, params: ModelParams) -> str:
+    """What a model with these parameters reads: a model of windows those of several timeframes where its strategy is `ingestion`."""
+    if isinstance(params, WindowParams) and info.reads in ("sequence", "multires"):
+        return "multires" if str(params.strategy) == "ingestion" else "sequence"
+    return info.reads
+
+
+def checked_input(model: BaseModel, X: Any, names: Sequence[str]) -> Any:
+    """X as the model reads it, its last axis of these names. Raises DataError `models/shape`, `models/nan-input`."""
+    kind = reads(model)
+    if kind in ("sequence", "multires"):
+        X = checked_windows(X, names)
+        if X.ndim != (axes := 3 if kind == "sequence" else 4):
+            do = "hand it what it reads"
+            raise DataError("models/shape", expected=f"windows of {axes} axes for a model of {kind}", came=f"shape {X.shape}", do=do)
+        return X
+    return checked_rows(X, names) if kind == "tabular" else X
 
 
 def checked_part(model: BaseModel, X: Any, y: Any, weight: Any, names: Sequence[str]) -> tuple[Any, Any, Any]:
-    if reads(model) == "tabular":
-        X = checked_rows(X, names)
+    X = checked_input(model, X, names)
     return X, checked_labels(y, len(X)), checked_weights(weight, len(X))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import annotated_types
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from barsmith.config import shown, wrong
+from barsmith.config import MULTIRES_TIMEFRAMES, TIMEFRAMES, Listed, Timeframe, shown, wrong
 from barsmith.errors import UsageError, did_you_mean
 
 CLASSES = 3
@@ -106,6 +106,41 @@ class ModelParams(Pydantic):
     def sections(self) -> dict[str, dict[str, Any]]:
         """All values in the sections of a model's YAML: training, device, early_stopping."""
         return {"training": self.training(), "device": self.device.model_dump(), "early_stopping": self.early_stopping.model_dump()}
+
+
+class RowParams(ModelParams):
+    """Of models that choose among the feature columns.
+
+    strategy: what they read of other timeframes; `single` nothing, `indicators` the columns made of them. features: the names, or
+    patterns as `rsi_*`, of the columns to read, of those that validation kept; null: those of the family.
+    """
+
+    strategy: Literal["single", "indicators"] = "indicators"
+    features: Annotated[tuple[str, ...], Listed] | None = None
+
+
+class WindowParams(RowParams):
+    """Of models that read the last `seq_len` base bars up to each decision."""
+
+    strategy: Literal["single", "indicators"] = "single"
+    seq_len: int = Field(default=60, ge=1, le=10_000)
+
+
+class RungParams(WindowParams):
+    """Of models that can also read bars of several timeframes at once.
+
+    strategy: `ingestion` reads the last `seq_len` finished bars (open, high, low, close) of each of `timeframes`; the others read base bars.
+    """
+
+    strategy: Literal["single", "indicators", "ingestion"] = "single"  # type: ignore[assignment]
+    timeframes: Annotated[tuple[Timeframe, ...], Listed] = MULTIRES_TIMEFRAMES
+
+    @model_validator(mode="after")
+    def _rungs_in_order(self) -> Self:
+        if not self.timeframes or list(self.timeframes) != sorted(set(self.timeframes), key=TIMEFRAMES.__getitem__):
+            expected = "one rung or more, from short to long, each once"
+            raise wrong("config/timeframe", expected, shown(self.timeframes), "sort them", "timeframes")
+        return self
 
 
 class AnyParams(ModelParams):

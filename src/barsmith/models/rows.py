@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from barsmith.datasets.views import View
 from barsmith.errors import DataError, UsageError
 
 
@@ -36,6 +37,35 @@ def checked_rows(X: Any, names: Sequence[str] = (), n_features: int | None = Non
             expected="finite features",
             came=f"{X[row, column]} in row {row}, {names[column] if len(names) == X.shape[1] else f'column {column}'}",
             do="leave out rows whose features are not settled",
+        )
+    return X
+
+
+def checked_windows(X: Any, names: Sequence[str] = (), shape: Sequence[int] | None = None) -> Any:
+    """Windows (N, T, F) of a sequence or (N, R, T, F) of several timeframes: a `View` as it is, anything else as float32 in C order.
+
+    names: of the last axis. shape: of one window, where it is known. Raises DataError `models/shape`, `models/nan-input`.
+    """
+    if not isinstance(X, View) and (type(X) is not np.ndarray or X.dtype != np.float32 or not X.flags.c_contiguous):
+        with np.errstate(over="ignore"):  # a number too large becomes infinite and is refused below
+            X = np.ascontiguousarray(X, np.float32)
+    given = tuple(X.shape)
+    fits = len(given) in (3, 4) and given[-1] == (len(names) or given[-1]) and (shape is None or given[1:] == tuple(shape))
+    if not fits:
+        wanted = "(N, T, F) or (N, R, T, F)" if shape is None else f"(N, {', '.join(map(str, shape))})"
+        raise DataError(
+            "models/shape",
+            expected=f"windows of shape {wanted}" + (f" with {len(names)} features" if names and shape is None else ""),
+            came=f"shape {given}",
+            do="give windows as the model was trained on, the columns in that order",
+        )
+    is_finite = X.is_finite() if isinstance(X, View) else np.isfinite(X).all(axis=tuple(range(1, X.ndim)))
+    if not is_finite.all():
+        raise DataError(
+            "models/nan-input",
+            expected="windows of finite features",
+            came=f"one with NaN or infinity in it, in row {int(np.argmin(is_finite))}",
+            do="leave out rows whose window is not settled",
         )
     return X
 
@@ -74,10 +104,10 @@ def checked_seed(seed: Any) -> int:
     return int(seed)
 
 
-def check_rows_alone(predict: Callable[[np.ndarray], np.ndarray], X: np.ndarray, *, tries: int = 32) -> None:
+def check_rows_alone(predict: Callable[[Any], np.ndarray], X: Any, *, tries: int = 32) -> None:
     """Refuse a model whose answer for a row depends on the rows beside it: live, a row comes alone.
 
-    predict: (n, F) rows -> (n, 3) probabilities. X: (N, F). Raises DataError `models/row-dependence` where any bit differs.
+    predict: (n, ...) rows or windows -> (n, 3) probabilities. X: N of them, or a view. Raises DataError `models/row-dependence` where any bit differs.
     """
     whole = predict(X)
     for row in np.unique(np.linspace(0, len(X) - 1, min(tries, len(X))).astype(np.intp)).tolist():
