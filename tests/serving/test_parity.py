@@ -105,8 +105,8 @@ def test_one_bit_of_a_probability_is_found(bundle: Bundle, bars: pl.DataFrame, m
     """A model that answers otherwise when it is asked for a single row."""
     real = Scorer.signal
 
-    def signal(self: Scorer, start: int, symbol: str, features: list[float], *, settled: bool) -> Signal:
-        honest = real(self, start, symbol, features, settled=settled)
+    def signal(self: Scorer, finished: Finished, symbol: str) -> Signal:
+        honest = real(self, finished, symbol)
         if honest.probabilities is None:
             return honest
         short, neutral, long = honest.probabilities

@@ -265,7 +265,7 @@ def test_an_exception_in_the_middle_of_a_bar_leaves_the_state_as_it_was(
         if row["datetime"].minute % 5 == 4 and number % 7 == 0:  # the last minute of a bar
             with monkeypatch.context() as patch:
                 if breaks == "the model":
-                    patch.setattr(Scorer, "answers", broken)
+                    patch.setattr(Scorer, "live_input", broken)
                 else:
                     _break_a_step(session, patch)
                 with pytest.raises(RuntimeError, match="planted"):

@@ -16,6 +16,7 @@ from barsmith.datasets.matrix import FeatureMatrix
 from barsmith.datasets.parts import Part, check_apart, check_columns, part_of
 from barsmith.datasets.roles import check_features
 from barsmith.errors import UsageError, did_you_mean
+from barsmith.features.past import Window
 
 if TYPE_CHECKING:
     import polars as pl
@@ -191,6 +192,16 @@ class TimeSeriesDataContainer:
             _cut=cut,
             _test=parts.get("test"),
         )
+
+    @property
+    def window(self) -> Window:
+        """What a model of these parts is handed at each decision."""
+        return Window() if self._cut is None else self._cut.window
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The feature columns that are read: none where prices of several timeframes are."""
+        return () if self.reads == "multires" else self.feature_names
 
     @property
     def test_is_open(self) -> bool:

@@ -14,10 +14,11 @@ from barsmith.config_reading import settings_from
 from barsmith.datasets.families import Reads
 from barsmith.datasets.matrix import FeatureMatrix
 from barsmith.datasets.parts import Part
-from barsmith.datasets.rungs import PRICES, RungBars, RungWindows, check_known, is_too_early, last_finished
+from barsmith.datasets.rungs import RungBars, RungWindows, check_known, is_too_early, last_finished
 from barsmith.datasets.views import View
 from barsmith.datasets.windows import Windows, window_faults
 from barsmith.errors import DataError, UsageError
+from barsmith.features.past import PRICES, Window
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +49,11 @@ class Cut(ABC):
 
     axis: tuple[str, ...] = ()
 
+    @property
+    @abstractmethod
+    def window(self) -> Window:
+        """What a model is handed, for whoever serves it."""
+
     @abstractmethod
     def windows(self, part: Part, source: Source) -> tuple[View, dict[str, np.ndarray]]:
         """The windows of a part's rows, and which of them cannot be used: {reason: (N,) bool}, each under one reason."""
@@ -59,6 +65,10 @@ class SequenceCut(Cut):
 
     length: int
     within_session: bool
+
+    @property
+    def window(self) -> Window:
+        return Window("sequence", self.length, self.within_session)
 
     def windows(self, part: Part, source: Source) -> tuple[View, dict[str, np.ndarray]]:
         last = source.matrix.places(part.datetime)
@@ -73,6 +83,10 @@ class RungCut(Cut):
     length: int
     timeframes: tuple[str, ...]
     axis = PRICES
+
+    @property
+    def window(self) -> Window:
+        return Window("multires", self.length, timeframes=self.timeframes)
 
     def windows(self, part: Part, source: Source) -> tuple[View, dict[str, np.ndarray]]:
         if source.read_rungs is None:

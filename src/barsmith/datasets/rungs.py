@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from barsmith.bars.ladder import ladder
+from barsmith.bars.ladder import Rung, ladder
 from barsmith.compiled import njit
 from barsmith.config import MULTIRES_TIMEFRAMES
 from barsmith.datasets.views import View, whole_windows
 from barsmith.errors import DataError
+from barsmith.features.past import PRICES
 
 if TYPE_CHECKING:
     from barsmith.bars.minutes import Minutes
     from barsmith.bars.sessions import Sessions
-
-PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +47,12 @@ class RungBars:
     def of_minutes(cls, minutes: Minutes, sessions: Sessions, until: int, timeframes: tuple[str, ...] = MULTIRES_TIMEFRAMES) -> RungBars:
         """The bars that end by `until` (minutes since 1970 UTC), as features read them; no later minute is looked at."""
         known = minutes[: int(np.searchsorted(minutes.time, until))]
-        found = ladder(known, sessions, timeframes, now=until)
-        return cls.of({name: (rung.bars[:, :4], rung.end) for name, rung in found.items()})
+        return cls.of_ladder(ladder(known, sessions, timeframes, now=until))
+
+    @classmethod
+    def of_ladder(cls, rungs: Mapping[str, Rung]) -> RungBars:
+        """From bars of each timeframe, of adjusted prices."""
+        return cls.of({name: (rung.bars[:, : len(PRICES)], rung.end) for name, rung in rungs.items()})
 
     def of_rung(self, timeframe: str) -> slice:
         """The rows of a rung."""
@@ -79,6 +82,13 @@ class RungWindows(View):
 
     def take(self, rows: Any) -> RungWindows:
         return RungWindows(self.bars, self.last[rows], self.length)
+
+    @classmethod
+    def of_prices(cls, prices: np.ndarray, timeframes: Sequence[str]) -> RungWindows:
+        """One window, of (R, T, 4) prices."""
+        rungs, length = prices.shape[:2]
+        bars = RungBars.of({name: (prices[r], np.arange(length)) for r, name in enumerate(timeframes)})
+        return cls(bars, (np.arange(1, rungs + 1) * length - 1)[None, :], length)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Divided in float64 and rounded once. Raises IndexError for a window that begins before the first bar."""

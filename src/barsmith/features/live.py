@@ -13,6 +13,7 @@ from barsmith.bars.minutes import Minutes, moment
 from barsmith.config import TIMEFRAMES
 from barsmith.errors import DataError
 from barsmith.features.graph import BAR_FIELDS, Column
+from barsmith.features.past import ROW, Past, Window
 from barsmith.features.plan import Plan
 from barsmith.features.program import Cells, Program
 
@@ -21,28 +22,35 @@ SESSION = BAR_FIELDS.index("session")
 
 @dataclass(frozen=True)
 class Finished:
-    """A base bar that has just been finished: start and end in minutes since 1970, its features, whether all have settled."""
+    """A base bar that has just been finished: start and end in minutes since 1970, its features, whether all have settled.
+
+    window: as `Past.of` gives it, where one was asked for.
+    """
 
     start: int
     end: int
     features: list[float]
     settled: bool
+    window: np.ndarray | None = None
 
 
 class Live:
     """`Live(plan, minutes)` stands where a batch over those minutes ends; `update` goes on from there, with the same bits.
 
     The bars of the sessions before the last one are read in batch, the last session's minutes are lived through again.
+    window: what is to be given with each finished bar beside its features.
     """
 
-    def __init__(self, plan: Plan, minutes: Minutes) -> None:
+    def __init__(self, plan: Plan, minutes: Minutes, window: Window = ROW) -> None:
         self.plan, self.sessions = plan, plan.sessions
         self.now, self.next_end = 0, NEVER
         self.session, self.session_open, self.session_close = -1, 0, 0
         self.buckets: dict[str, list[Any]] = {}
         today = self.last_session_start(minutes)
         now = int(minutes.time[today]) if today < len(minutes) else 0  # today's first minute has closed every bar before it
-        before = plan.read(minutes[:today], now, keep=False, origin=int(minutes.time[0]) if len(minutes) else None)
+        keep = window.reads == "sequence"
+        before = plan.read(minutes[:today], now, keep=keep, origin=int(minutes.time[0]) if len(minutes) else None)
+        self.past = None if window == ROW else Past(window, before)
         self.ready, self.waiting = before.ready, before.waiting
         self.clock = LiveClock(plan.clock, plan.sessions, minutes[:today]) if plan.clock else None
         self.last_session = -1.0  # of the base bar finished last; today's first one is of another
@@ -134,11 +142,15 @@ class Live:
                 _, fields, start = self.buckets.pop(timeframe)
                 with np.errstate(all="ignore"):  # 0/0 is NaN here as it is in the column
                     self.programs[timeframe].close(fields)
+                if self.past is not None:
+                    self.past.close(timeframe, fields)
                 if not self.is_settled:
                     self.settle(timeframe, fields[SESSION])
                 if timeframe == self.plan.base:
                     self.last_session = fields[SESSION]
-                    finished.append(Finished(start, end, self.cells.values[self.outputs].tolist(), self.is_settled))
+                    features = self.cells.values[self.outputs].tolist()
+                    seen = None if self.past is None else self.past.of(features, self.is_settled, self.last_session)
+                    finished.append(Finished(start, end, features, self.is_settled, seen))
             self.next_end = min((b[0] for b in self.buckets.values()), default=NEVER)
         return finished
 

@@ -33,6 +33,7 @@ class Reading:
     base: the m base bars. matrix: (m, f) float64, the features in the plan's order. first_settled: (f,) index of the first
     base bar at which each feature has settled (m and more: not yet). values, steps, ready, waiting: per node its last value, the
     function that continues it, whether it has settled, and for how many sessions and then bars it waits once its inputs have.
+    rungs: the bars of the plan's `rungs`.
     """
 
     base: Rung
@@ -42,6 +43,7 @@ class Reading:
     steps: list[Step | None]
     ready: list[bool]
     waiting: list[tuple[int, int]]
+    rungs: Mapping[str, Rung]
 
     @property
     def settled(self) -> np.ndarray:
@@ -53,11 +55,12 @@ class Reading:
 class Plan:
     """A feature set ready to be read.
 
-    features: expressions by name. base: the timeframe, or name of a clock, on whose bars decisions are made.
+    features: expressions by name. base: the timeframe, or name of a clock, on whose bars decisions are made. rungs: timeframes whose
+    bars are wanted themselves.
     """
 
-    def __init__(self, features: Mapping[str, Expr], *, base: str, sessions: Sessions) -> None:
-        self.base, self.sessions, self.names = base, sessions, tuple(features)
+    def __init__(self, features: Mapping[str, Expr], *, base: str, sessions: Sessions, rungs: Sequence[str] = ()) -> None:
+        self.base, self.sessions, self.names, self.rungs = base, sessions, tuple(features), tuple(rungs)
         self.clock = clock_of(base)
         self.nodes: list[Node] = []
         seen: dict[tuple[str, Expr], int] = {}
@@ -88,7 +91,7 @@ class Plan:
             return seen[timeframe, e]
 
         self.outputs = [visit(base, e) for e in features.values()]
-        used = {node.timeframe for node in self.nodes} | {base} | {n.expr.timeframe for n in self.nodes if isinstance(n.expr, On)}
+        used = {node.timeframe for node in self.nodes} | {base, *rungs} | {n.expr.timeframe for n in self.nodes if isinstance(n.expr, On)}
         self.timeframes = [*sorted(used - {base}, key=TIMEFRAMES.__getitem__), base]  # the base bar closes last, and sees them all
         self.last_use = {i: j for j, node in enumerate(self.nodes) for i in node.inputs}
 
@@ -141,7 +144,8 @@ class Plan:
         settled = settled_session(minutes, self.sessions, self.clock) if self.clock else NEVER
         first, waiting = self.settling(found, origin, settled)
         ready = [at < len(found[node.timeframe].end) for at, node in zip(first, self.nodes, strict=True)]
-        return Reading(base, matrix, np.array([first[i] for i in self.outputs], np.int64), values, steps, ready, waiting)
+        wanted = {timeframe: found[timeframe] for timeframe in self.rungs}
+        return Reading(base, matrix, np.array([first[i] for i in self.outputs], np.int64), values, steps, ready, waiting, wanted)
 
     def user_of(self, node: int) -> str:
         """The first feature that a node is part of."""

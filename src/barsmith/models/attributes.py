@@ -16,7 +16,7 @@ from barsmith.models.base import BaseModel
 from barsmith.models.storage import read_file, read_names, write_card
 
 STATE = "state.json"
-_OWN = ("params", "feature_names")  # attributes that stand on the card
+_OWN = ("params", "feature_names", "input_shape")  # attributes that stand on the card
 _ARRAY = re.compile(r"array\.([A-Za-z_][A-Za-z0-9_]{0,80})\.npy")
 
 

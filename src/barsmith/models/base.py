@@ -158,6 +158,8 @@ class BaseModel(ABC):
     info: ClassVar[ModelInfo]
 
     feature_names: tuple[str, ...] = ()
+    #: Of one window, (T, F) or (R, T, 4), of a model that reads windows; set after a fit, by whoever fits.
+    input_shape: tuple[int, ...] = ()
 
     def __init__(self, params: ModelParams | None = None, **values: Any) -> None:
         self.params: Any = params if params is not None else type(self).Params.of(values)

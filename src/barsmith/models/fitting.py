@@ -38,6 +38,7 @@ def fit_model(
     """
     model.check_machine()
     seed = checked_seed(seed)
+    model.input_shape = ()
     X_train, y_train, weight_train = checked_part(model, X_train, y_train, weight_train, feature_names)
     if X_val is not None and not len(X_val):  # too few rows for a slice to stop on
         X_val = y_val = weight_val = None
@@ -57,6 +58,7 @@ def fit_model(
     told = model.fit(X_train, y_train, X_val, y_val, **keywords_for(model.fit, offered))
     seconds = time.perf_counter() - started
     model.feature_names = tuple(feature_names) or model.feature_names
+    model.input_shape = tuple(X_train.shape[1:]) if reads(model) in ("sequence", "multires") else ()
     return metrics_of(model, told, seconds=seconds, seed=seed, n_fit=len(y_train), n_stop=0 if X_val is None else len(y_val))
 
 
@@ -87,7 +89,7 @@ def checked_input(model: BaseModel, X: Any, names: Sequence[str]) -> Any:
     """X as the model reads it, its last axis of these names. Raises DataError `models/shape`, `models/nan-input`."""
     kind = reads(model)
     if kind in ("sequence", "multires"):
-        X = checked_windows(X, names)
+        X = checked_windows(X, names, model.input_shape or None)
         if X.ndim != (axes := 3 if kind == "sequence" else 4):
             do = "hand it what it reads"
             raise DataError("models/shape", expected=f"windows of {axes} axes for a model of {kind}", came=f"shape {X.shape}", do=do)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_origin
 
 import annotated_types
 from pydantic import BaseModel as Pydantic
@@ -79,6 +79,15 @@ class ModelParams(Pydantic):
     def names(cls) -> list[str]:
         """The names that may stand under `training`."""
         return [name for name in cls.model_fields if name not in SECTIONS]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_for_tuples(cls, values: Any) -> Any:
+        """YAML and JSON have lists only."""
+        tuples = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
+        return (
+            {k: tuple(v) if k in tuples and isinstance(v, list) else v for k, v in values.items()} if isinstance(values, dict) else values
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

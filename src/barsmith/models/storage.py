@@ -14,6 +14,7 @@ from barsmith.artifacts import make_folder, parse_json, storage_errors, write_js
 from barsmith.config import shown
 from barsmith.errors import BarsmithError, IntegrityError, UsageError
 from barsmith.models.base import BaseModel
+from barsmith.models.fitting import reads
 from barsmith.models.params import ModelParams
 from barsmith.models.registry import ModelRegistry
 
@@ -33,6 +34,7 @@ class Card(Pydantic):
     reads: str
     params: dict[str, Any]
     feature_names: list[str]
+    input_shape: list[int]
     classes: list[int]
 
 
@@ -48,16 +50,21 @@ def save_model(model: BaseModel, folder: Path) -> None:
     write_card(model, folder)  # a user's own save writes what it likes, the card is ours
 
 
-def load_model(folder: Path, *, feature_names: Sequence[str] | None = None) -> BaseModel:
+def load_model(folder: Path, *, feature_names: Sequence[str] | None = None, input_shape: Sequence[int] | None = None) -> BaseModel:
     """The model that `save_model` wrote.
 
-    feature_names: those it will be given, in their order. Raises IntegrityError `bundle/...` for a folder that is not whole,
+    feature_names: those it will be given, in their order. input_shape: of the windows it will be given, () where they are rows. Raises IntegrityError `bundle/...` for a folder that is not whole,
     `bundle/shape` for other features or another order; UsageError `config/unknown-name` for a model that is not registered here.
     """
     folder = Path(folder)
     card = read_card(folder)
     if feature_names is not None:
         check_names(tuple(card.feature_names), tuple(feature_names), str(folder))
+    if input_shape is not None and tuple(card.input_shape) != tuple(input_shape):
+        do = "give windows as the model was trained on"
+        raise IntegrityError(
+            "bundle/shape", expected=f"windows of {card.input_shape}", came=f"{list(input_shape)}", do=do, where=str(folder)
+        )
     cls = ModelRegistry.get(card.name)
     try:
         if isinstance(inspect.getattr_static(cls, "load"), classmethod | staticmethod):
@@ -72,7 +79,7 @@ def load_model(folder: Path, *, feature_names: Sequence[str] | None = None) -> B
         raise IntegrityError(
             "bundle/load-failed", expected=f"a {card.name} that loads", came=came, do="train and save it again", where=str(folder)
         ) from error
-    model.feature_names = tuple(card.feature_names)
+    model.feature_names, model.input_shape = tuple(card.feature_names), tuple(card.input_shape)
     return model
 
 
@@ -82,9 +89,10 @@ def write_card(model: BaseModel, folder: Path) -> None:
         version=SCHEMA,
         name=model.info.name,
         family=model.info.family,
-        reads=model.info.reads,
+        reads=reads(model),
         params=model.params.sections(),
         feature_names=list(model.feature_names),
+        input_shape=list(model.input_shape),
         classes=list(CLASS_ORDER),
     )
     write_json(folder / CARD, card.model_dump())

@@ -16,15 +16,19 @@ from barsmith.bars.sessions import load_sessions
 from barsmith.config import Settings, canonical
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.cutting import dataset_settings
-from barsmith.datasets.families import Reads, columns_read
+from barsmith.datasets.families import FAMILIES, Reads, columns_read
 from barsmith.datasets.parts import Part
 from barsmith.datasets.roles import check_features
 from barsmith.datasets.rungs import RungBars
 from barsmith.datasets.scaling import RobustScaler
-from barsmith.errors import DataError
+from barsmith.errors import DataError, UsageError
 from barsmith.features.events import Events
+from barsmith.features.sets import fitting
 from barsmith.instruments import instrument
 from barsmith.labels.outcomes import Barriers
+from barsmith.models.fitting import reads_with
+from barsmith.models.params import ModelParams, RowParams, RungParams, WindowParams
+from barsmith.models.registry import ModelInfo
 from barsmith.pipeline.run_folder import RunFolder
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
@@ -95,6 +99,35 @@ class RunData:
             read_rungs=self.rungs,
         )
         return rows.seen_as(reads, dataset_settings(**self.settings.datasets.model_dump() | windows))
+
+    def container_for(self, info: ModelInfo, params: ModelParams, horizon: int) -> TimeSeriesDataContainer:
+        """The data set as a model with these parameters reads it: its columns, its windows.
+
+        Raises UsageError `models/reads` for a model of predictions, `config/unknown-name` for a column that validation did not keep, and
+        what `container` raises.
+        """
+        kind = reads_with(info, params)
+        if kind not in FAMILIES:
+            do = "choose another model"
+            raise UsageError("models/reads", expected="a model that reads bars", came=f"{info.name}, which reads {kind}", do=do)
+        features: list[str] | None = None
+        windows: dict[str, Any] = {}
+        if isinstance(params, RowParams) and kind != "multires":
+            features = self.columns(str(params.strategy), params.features)
+        if isinstance(params, WindowParams):
+            windows = {"sequence_length": params.seq_len, "multires_length": params.seq_len}
+        if isinstance(params, RungParams):
+            windows["multires_timeframes"] = params.timeframes
+        return self.container(horizon, reads=kind, features=features, **windows)
+
+    def columns(self, strategy: str, chosen: Sequence[str] | None) -> list[str]:
+        """The columns, of those that validation kept, that a strategy and names or patterns leave."""
+        kept = self.field("validation", Validated, "feature_set")["kept"]
+        known = columns_read("tabular" if strategy == "indicators" else "sequence", kept, self.field("mtf", FeatureTable, "catalogue"))
+        if chosen is None:
+            return known
+        wanted = {name for pattern in chosen for name in fitting(pattern, known, "training.features")}
+        return [name for name in known if name in wanted]
 
     def rungs(self, timeframes: tuple[str, ...], until: int) -> RungBars:
         """The bars of other timeframes that end by a moment, as features read them. until: minutes since 1970 UTC."""

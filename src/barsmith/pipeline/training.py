@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import numpy as np
 
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.parts import Part
-from barsmith.errors import UsageError
 from barsmith.ledger import Ledger
 from barsmith.metrics.bootstrap import difference_intervals, session_intervals
 from barsmith.metrics.classification import scores
@@ -53,18 +53,12 @@ def train(
     Raises UsageError `config/...`, DataError `data/...`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
     """
     started = time.perf_counter()
-    data, container = read_data(workspace, symbol, horizon)
-    discover(workspace, [*data.settings.models.modules, *(Path(module).resolve() for module in modules)])
-    cls, params = load_params(model, workspace, overrides)
-    if cls.info.reads != "tabular":
-        raise UsageError(
-            "models/reads",
-            expected="a model that reads rows (tabular)",
-            came=f"{model}, which reads {cls.info.reads}",
-            do="choose another model",
-        )
-    made = cls(params)
-    made.check_machine()
+    with finished_data(workspace, symbol) as data:
+        discover(workspace, [*data.settings.models.modules, *(Path(module).resolve() for module in modules)])
+        cls, params = load_params(model, workspace, overrides)
+        made = cls(params)
+        made.check_machine()
+        container = data.container_for(cls.info, params, horizon)
     fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress)
     check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -93,14 +87,14 @@ def train(
         return training
 
 
-def read_data(workspace: Path, symbol: str, horizon: int) -> tuple[RunData, TimeSeriesDataContainer]:
-    """What the latest data run left, read while no other run can change it. Raises BusyError where one goes on for too long."""
+@contextlib.contextmanager
+def finished_data(workspace: Path, symbol: str) -> Iterator[RunData]:
+    """What the latest data run left, while no other run can change it. Raises BusyError where one goes on for too long."""
     store = Store(workspace, symbol)
     if not store.state_file.exists():
         raise no_data(symbol, "a finished data run")
     with store.locked(wait=PATIENCE):
-        data = load_run_data(workspace, symbol)
-        return data, data.container(horizon)
+        yield load_run_data(workspace, symbol)
 
 
 def fit(
@@ -112,14 +106,15 @@ def fit(
         np.arange(len(part)), part.decision, part.label_end, share=STOPPING_SHARE, purge_bars=3 * container.horizon
     )
     check_rows_disjoint(part.decision[stop_rows], container.val.decision)
+    learned, stop = part.take(fit_rows), part.take(stop_rows)
     told = fit_model(
         model,
-        part.X[fit_rows],
-        part.y[fit_rows],
-        part.X[stop_rows],
-        part.y[stop_rows],
-        weight_train=part.weight[fit_rows],
-        weight_val=part.weight[stop_rows],
+        learned.X,
+        learned.y,
+        stop.X,
+        stop.y,
+        weight_train=learned.weight,
+        weight_val=stop.weight,
         feature_names=container.feature_names,
         seed=seed,
         progress=progress,

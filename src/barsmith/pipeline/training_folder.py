@@ -8,6 +8,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,23 @@ def reserved(target: Path) -> Iterator[Path]:
 
 def write_files(folder: Path, training: Training) -> None:
     data, container = training.data, training.container
-    names = container.feature_names
+    names = container.columns
     save_model(training.model, folder / "checkpoints" / "best_model")
     for name, judged in training.splits.items():
         write_parquet(folder / "predictions" / f"{name}_predictions.parquet", predictions(judged), symbol=data.symbol)
-    importance, how = feature_importance(training.model, container.val.X, container.val.y, names, seed=data.settings.random_seed)
+    importance, how = feature_importance(
+        training.model, container.val.X, container.val.y, container.feature_names, seed=data.settings.random_seed
+    )
     write_json(folder / "metrics" / "training_metrics.json", training.as_dict())
     write_bytes(folder / "metrics" / "feature_importance.csv", importance_csv(importance))
     write_bytes(folder / "plots" / "report.html", training_page(training, importance, how).encode())
     write_json(folder / "config" / "settings.json", data.settings.model_dump(mode="json"))
     write_json(folder / "config" / "params.json", training.params.model_dump(mode="json"))
     write_bytes(folder / "config" / "scaler.json", data.scaler_of(names).to_json().encode())
-    write_json(folder / "config" / "features.json", {**data.features_of(names), "model_code": model_code(training, data.workspace)})
+    write_json(
+        folder / "config" / "features.json",
+        {"window": asdict(container.window), **data.features_of(names), "model_code": model_code(training, data.workspace)},
+    )
     seen = {
         "learned_from": f"{moment(int(container.train.decision[0])):%Y-%m-%dT%H:%MZ}",
         "learned_until": f"{moment(int(container.train.label_end.max())):%Y-%m-%dT%H:%MZ}",

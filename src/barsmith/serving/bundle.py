@@ -25,11 +25,13 @@ from barsmith.datasets.scaling import RobustScaler
 from barsmith.errors import DataError, IntegrityError, UsageError
 from barsmith.features.events import Events, with_events
 from barsmith.features.learned import LearnedParams, learned_features
+from barsmith.features.past import PRICES
 from barsmith.features.plan import Plan, Reading
 from barsmith.features.registry import Feature, catalogue
 from barsmith.instruments import instrument
 from barsmith.models import load_model
 from barsmith.models.discovery import load_file
+from barsmith.models.fitting import reads
 from barsmith.serving.bundle_record import BundleRecord, CodeEntry, bad, notes_on, read_record
 from barsmith.serving.scoring import Scorer
 from barsmith.serving.session import LiveSession
@@ -49,7 +51,8 @@ class Bundle:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        what = f"{self.record.model} on {self.symbol}, horizon {self.record.horizon}, {len(self.plan.names)} features"
+        seen = f"{len(self.plan.names)} features" if self.plan.names else f"prices of {', '.join(self.plan.rungs)}"
+        what = f"{self.record.model} on {self.symbol}, horizon {self.record.horizon}, {seen}"
         return f"<Bundle {ascii(self.record.name)[1:-1]}: {what}, {len(self.history):,} minutes of history>"
 
     @property
@@ -93,7 +96,8 @@ class Bundle:
         known = chosen(record, defined)
         learned = {key: LearnedParams.from_dict(entry.model_dump()) for key, entry in record.learned.items()}
         features = list(learned_features({each.name: each for each in known}, learned, base).values())
-        plan = Plan({each.name: each.expr for each in features}, base=base, sessions=sessions)
+        window = record.window.window()
+        plan = Plan({each.name: each.expr for each in features}, base=base, sessions=sessions, rungs=window.timeframes)
         check_features(record, plan, features, base)
         scaler = RobustScaler.from_json(read_verified(folder / "scaler.json", record.files["scaler.json"].model_dump()))
         if tuple(scaler.names) != plan.names:
@@ -104,14 +108,17 @@ class Bundle:
                 "create the bundle again",
                 "scaler.json",
             )
-        model = load_model(folder / "model", feature_names=plan.names)
-        if model.info.name != record.model:
-            raise bad("bundle/model", f"the model {record.model}", model.info.name, "create the bundle again", "model/model.json")
+        model = load_model(folder / "model", feature_names=plan.names or PRICES, input_shape=window.shape(len(plan.names)))
+        if (model.info.name, reads(model)) != (record.model, window.reads):
+            came = f"{model.info.name}, which reads {reads(model)}"
+            raise bad(
+                "bundle/model", f"the model {record.model}, which reads {window.reads}", came, "create the bundle again", "model/model.json"
+            )
         frame, told = read_parquet(folder / "history.parquet", record.files["history.parquet"].model_dump(), symbol=record.symbol)
         if told["about"].get("names") != record.contracts:
             raise bad("bundle/manifest", "the contracts that the history names", ascii(record.contracts)[:80], "create the bundle again")
         history = checked_history(frame, tuple(record.contracts), sessions)
-        return cls(folder, record, settings, sessions, plan, Scorer(scaler, model), history, tuple(notes_on(record)))
+        return cls(folder, record, settings, sessions, plan, Scorer(scaler, model, window), history, tuple(notes_on(record)))
 
     def read(self, raw: pl.DataFrame) -> tuple[Reading, np.ndarray, Minutes]:
         """The features of every finished base bar with a minute of `raw` in it: the reading, their rows in it, the older history."""
@@ -124,7 +131,7 @@ class Bundle:
 
     def answers(self, reading: Reading, rows: np.ndarray) -> pl.DataFrame:
         """The signals of these rows of a reading, as `predict` returns them."""
-        return self.scorer.frame(reading.base.start[rows], self.symbol, reading.matrix[rows], reading.settled[rows])
+        return self.scorer.frame(reading, rows, self.symbol)
 
     def predict(self, bars: pl.DataFrame) -> pl.DataFrame:
         """A signal for each finished base bar of `bars`, raw one-minute bars as `read_bars` gives them.
@@ -208,7 +215,7 @@ def own_file(entry: CodeEntry, workspace: Path, given: list[Path]) -> Path:
 
 def chosen(record: BundleRecord, known: dict[str, Feature]) -> list[Feature]:
     names = [entry.name for entry in record.features]
-    if len(set(names)) != len(names) or not names:
+    if len(set(names)) != len(names) or bool(names) == bool(record.window.timeframes):
         raise bad("bundle/features", "one or more features, each once", f"{len(names)} with repetitions", "create the bundle again")
     missing = [name for name in names if name not in known]
     if missing:

@@ -8,16 +8,18 @@ import stat
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from barsmith.artifacts import canonical_json, parse_json, read_verified, storage_errors
 from barsmith.bars.minutes import moment
 from barsmith.bars.timestamps import EARLIEST, LATEST
+from barsmith.config import TIMEFRAMES
 from barsmith.errors import IntegrityError, UsageError
 from barsmith.features.events import Events
+from barsmith.features.past import Window
 
 FILE = "bundle.json"
 SCHEMA_VERSION = 1
@@ -72,6 +74,26 @@ class CodeEntry(Strict):
     sha256: Hash
 
 
+class WindowEntry(Strict):
+    """What the model is handed at each decision: `barsmith.features.past.Window`."""
+
+    reads: Literal["tabular", "sequence", "multires"]
+    length: Annotated[int, Field(ge=1, le=10_000)]
+    within_session: bool
+    timeframes: Annotated[list[Literal[*TIMEFRAMES]], Field(max_length=len(TIMEFRAMES))]  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.timeframes) != (self.reads == "multires") or (self.reads == "tabular" and self.length != 1):
+            raise ValueError(f"timeframes and a length as a model of {self.reads} has them")
+        if self.timeframes != sorted(set(self.timeframes), key=TIMEFRAMES.__getitem__):
+            raise ValueError("timeframes from short to long, each once")
+        return self
+
+    def window(self) -> Window:
+        return Window(self.reads, self.length, self.within_session, tuple(self.timeframes))
+
+
 class BundleRecord(Strict):
     schema_version: int
     name: Name
@@ -84,6 +106,7 @@ class BundleRecord(Strict):
     versions: dict[Name, Name]
     maths: Name
     settings: dict[str, Any]
+    window: WindowEntry
     features: list[FeatureEntry]
     learned: dict[Key, LearnedEntry]
     events: dict[EventKind, EventTimes]

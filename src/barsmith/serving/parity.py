@@ -11,6 +11,10 @@ import polars as pl
 
 from barsmith.bars.minutes import moment
 from barsmith.bars.reading import validate_frame
+from barsmith.datasets.rungs import RungBars, is_too_early, last_finished
+from barsmith.features.live import Finished
+from barsmith.features.past import PRICES
+from barsmith.features.plan import Reading
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.messages import messages_of
 from barsmith.serving.session import LiveSession
@@ -37,8 +41,10 @@ def parity(bundle: Bundle, bars: pl.DataFrame, progress: Callable[[int, int], No
     """
     reading, mine, older = bundle.read(bars)
     probabilities = bundle.answers(reading, mine).select("prob_short", "prob_neutral", "prob_long")
-    expected = np.column_stack((reading.matrix[mine], probabilities.cast(pl.Float64).fill_null(np.nan).to_numpy()))
-    names = [*bundle.plan.names, "prob_short", "prob_neutral", "prob_long"]
+    windows = newest_bars(bundle, reading, mine)
+    expected = np.column_stack((reading.matrix[mine], windows, probabilities.cast(pl.Float64).fill_null(np.nan).to_numpy()))
+    bars_seen = [f"{price} of the {timeframe} bar" for timeframe in bundle.plan.rungs for price in PRICES]
+    names = [*bundle.plan.names, *bars_seen, "prob_short", "prob_neutral", "prob_long"]
     row_of = {end: i for i, end in enumerate(reading.base.end[mine].tolist())}
     found = np.full_like(expected, np.nan)
     seen = np.zeros(len(mine), bool)
@@ -56,7 +62,7 @@ def parity(bundle: Bundle, bars: pl.DataFrame, progress: Callable[[int, int], No
             "batch": number(expected[i, j]),
             "live": number(found[i, j]),
         }
-    return Parity(len(mine), len(bundle.plan.names), expected.size, int(differ.sum()), first)
+    return Parity(len(mine), len(names) - 3, expected.size, int(differ.sum()), first)
 
 
 def streamed(session: LiveSession, raw: pl.DataFrame, progress: Callable[[int, int], None] | None) -> Any:
@@ -66,9 +72,26 @@ def streamed(session: LiveSession, raw: pl.DataFrame, progress: Callable[[int, i
     for done, message in enumerate(messages_of(raw)):
         for signal in session.update(message):
             finished = session.finished[signal.start]
-            yield finished.end, finished.features, signal.probabilities
+            yield finished.end, [*finished.features, *live_bars(bundle, finished)], signal.probabilities
         if progress and done % 2000 == 0:
             progress(done, len(raw))
+
+
+def newest_bars(bundle: Bundle, reading: Reading, rows: np.ndarray) -> np.ndarray:
+    """(n, 4 R) the prices of each rung's last finished bar at these rows; NaN where the model has no window yet."""
+    window, found = bundle.scorer.window, np.full((len(rows), len(PRICES) * len(bundle.plan.rungs)), np.nan)
+    if bundle.plan.rungs:
+        bars = RungBars.of_ladder(reading.rungs)
+        last = last_finished(bars, reading.base.end[rows])
+        known = ~is_too_early(bars, last, window.length)
+        found[known] = bars.prices[last[known]].reshape(int(known.sum()), found.shape[1])
+    return found
+
+
+def live_bars(bundle: Bundle, finished: Finished) -> np.ndarray:
+    """(4 R,) the live twin of `newest_bars`."""
+    width = len(PRICES) * len(bundle.plan.rungs)
+    return np.full(width, np.nan) if finished.window is None or not width else finished.window[:, -1].ravel()
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -195,7 +195,7 @@ class LiveSession:
 
     def stand(self, minutes: Minutes) -> None:
         """Batch to the last session break, then live through today; what the newest minute finished is known again, should it be repeated."""
-        self.features = Live(self.bundle.plan, minutes[:-1])
+        self.features = Live(self.bundle.plan, minutes[:-1], self.bundle.scorer.window)
         newest = minutes[-1:]
         columns = zip(newest.time.tolist(), newest.adjusted().tolist(), newest.bars[:, 3].tolist(), strict=True)
         self.finished = {each.start: each for minute in columns for each in self.features.update(*minute)}
@@ -207,7 +207,7 @@ class LiveSession:
         self.judged = last_judged(minutes, self.bundle.sessions)
 
     def signal(self, finished: Finished) -> Signal:
-        return self.bundle.scorer.signal(finished.start, self.bundle.symbol, finished.features, settled=finished.settled)
+        return self.bundle.scorer.signal(finished, self.bundle.symbol)
 
     def roll(self, message: MinuteMessage) -> None:
         """Take over the contract and the factor of this minute, by the rule that batch reads."""
