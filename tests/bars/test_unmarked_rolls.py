@@ -16,7 +16,7 @@ from barsmith.bars.simulate import simulate
 from barsmith.bars.unmarked_rolls import Suspect, suspected_rolls, windows
 from barsmith.config import CleanSettings, SessionSettings
 from barsmith.instruments import SHIPPED
-from barsmith.pipeline.data_report import suspect_rows
+from barsmith.pipeline.quality_tables import suspect_rows
 from barsmith.pipeline.stages.clean import clean
 from barsmith.pipeline.stages.ingest import RawData
 

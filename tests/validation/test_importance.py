@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from barsmith.labels.probe import PENALTY
-from barsmith.validation.importance import SHUFFLES, clusters, permutation_importance
+from barsmith.validation.importance import SHUFFLES, clusters, correlation_tree, in_tree_order, permutation_importance
 
 NAMES = ("knows", "copy of nothing", "noise")
 
@@ -48,5 +48,15 @@ def test_it_is_what_shuffling_a_fitted_ridge_regression_s_input_costs():
 
 def test_features_that_move_together_are_one_group_and_a_lonely_one_is_none():
     related = np.array([[1.0, 0.9, 0.1, 0.0], [0.9, 1.0, 0.2, 0.0], [0.1, 0.2, 1.0, 0.1], [0.0, 0.0, 0.1, 1.0]])
-    assert clusters(related, ["a", "b", "c", "d"]) == [["a", "b"]]
-    assert clusters(related[:1, :1], ["a"]) == []
+    assert clusters(correlation_tree(related), ["a", "b", "c", "d"]) == [["a", "b"]]
+    assert clusters(correlation_tree(related[:1, :1]), ["a"]) == []
+
+
+def test_in_the_order_of_the_tree_the_most_alike_stand_together():
+    #    a and c move together, b and d do
+    related = np.array([[1.0, 0.1, 0.9, 0.2], [0.1, 1.0, 0.0, 0.8], [0.9, 0.0, 1.0, 0.1], [0.2, 0.8, 0.1, 1.0]])
+    ordered, names = in_tree_order(correlation_tree(related), related, ["a", "b", "c", "d"])
+    assert sorted(map(sorted, (names[:2], names[2:]))) == [["a", "c"], ["b", "d"]]
+    assert all(ordered[i, j] == related["abcd".index(x), "abcd".index(y)] for i, x in enumerate(names) for j, y in enumerate(names))
+    alone, name = in_tree_order(correlation_tree(related[:1, :1]), related[:1, :1], ["a"])
+    assert (alone.tolist(), name) == ([[1.0]], ["a"])

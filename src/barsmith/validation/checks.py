@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from barsmith.config import LabelSettings
     from barsmith.datasets.scaling import RobustScaler
+    from barsmith.validation.feature_checks import Drift
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ def examine(
     test_times: pl.DataFrame | None = None,
     max_correlation: float = 0.95,
     labels: LabelSettings | None = None,
+    moved: Sequence[Drift] | None = None,
 ) -> list[Finding]:
     """Every finding about a data run's tables, errors first.
 
     train, val: the scaled tables. features: all feature columns; kept: those that the correlation filter left. unscaled_train: the same rows
     before scaling. others: by split the features of other rows before and after scaling. test_times: datetime, decision and label_end columns of the test table, and nothing else: it stays closed.
-    labels: what was asked for; the defaults where nothing is given.
+    labels: what was asked for; the defaults where nothing is given. moved: of the kept features, measured here where it is not given.
     """
     from barsmith.config import LabelSettings
     from barsmith.validation import feature_checks, label_checks
@@ -62,6 +64,8 @@ def examine(
     asked = labels or LabelSettings()
     X_train, X_val = settled_matrix(train, features), settled_matrix(val, features)
     places = [list(features).index(name) for name in kept if name in features]
+    if moved is None:
+        moved = feature_checks.drifts(X_train[:, places], X_val[:, places], [features[j] for j in places])
     times = {"train": train, "val": val} | ({"test": test_times} if test_times is not None else {})
     checks: list[Iterator[Finding]] = [
         feature_checks.columns_with_another_role(list(dict.fromkeys([*features, *kept]))),
@@ -71,7 +75,7 @@ def examine(
         feature_checks.kept_columns(X_train, features, kept, max_correlation),
         feature_checks.scaler_not_of_train(scaler, unscaled_train),
         feature_checks.scaled_otherwise(scaler, unscaled_train, train),
-        feature_checks.drifted(X_train[:, places], X_val[:, places], [features[j] for j in places]),
+        feature_checks.drifted(moved, len(X_val)),
         label_checks.times_out_of_order(times),
     ]
     for unscaled, scaled in (others or {}).values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,17 +89,29 @@ def scaled_otherwise(scaler: RobustScaler, unscaled: pl.DataFrame, scaled: pl.Da
         yield Finding("scaling/other-values", f"{named(columns)} were not scaled by the stored scaler", rows, columns)
 
 
-def drifted(X_train: np.ndarray, X_val: np.ndarray, features: Sequence[str]) -> Iterator[Finding]:
-    """Columns whose distribution in val is further from train's than any stretch of train itself.
+@dataclass(frozen=True)
+class Drift:
+    """How far a feature's distribution in val is from train's (population stability index), and the furthest stretch of train itself."""
 
-    Bars are correlated, so that textbook levels of the population stability index would accuse every slow feature: a column is
-    named only above 0.25 and above one and a half times the worst of 16 stretches of train that are as long as val.
+    feature: str
+    index: float
+    within_train: float
+
+    @property
+    def is_far(self) -> bool:
+        return self.index > max(DRIFT_LEVEL, DRIFT_MARGIN * self.within_train)
+
+
+def drifts(X_train: np.ndarray, X_val: np.ndarray, features: Sequence[str]) -> list[Drift]:
+    """Every column's drift, furthest first; nothing where a split has no row.
+
+    within_train: the worst of 16 stretches of train that are as long as val.
     """
     if not len(X_train) or not len(X_val):
-        return
+        return []
     length = min(len(X_val), len(X_train) // 2)
     starts = np.linspace(0, len(X_train) - length, DRIFT_STRETCHES).astype(int).tolist()
-    far = []
+    found = []
     for j, name in enumerate(features):
         finite = X_train[np.isfinite(X_train[:, j]), j]
         edges = np.unique(np.quantile(finite, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1])) if len(finite) else finite
@@ -106,13 +119,21 @@ def drifted(X_train: np.ndarray, X_val: np.ndarray, features: Sequence[str]) -> 
         whole = _shares(before, len(edges))
         index = stability_index(whole, _shares(after, len(edges)))
         worst = max(stability_index(whole, _shares(before[start : start + length], len(edges))) for start in starts)
-        if index > max(DRIFT_LEVEL, DRIFT_MARGIN * worst):
-            far.append((index, name))
+        found.append(Drift(name, index, worst))
+    return sorted(found, key=lambda one: (one.index, one.feature), reverse=True)
+
+
+def drifted(found: Sequence[Drift], rows: int) -> Iterator[Finding]:
+    """Columns whose distribution in val is further from train's than any stretch of train itself. found: of `drifts`. rows: of val.
+
+    Bars are correlated, so that textbook levels of the population stability index would accuse every slow feature: a column is
+    named only above 0.25 and above one and a half times the worst stretch of train.
+    """
+    far = [one for one in found if one.is_far]
     if far:
-        far.sort(reverse=True)
         what = f"{len(far)} features moved further from train to val than within train; furthest (stability index): "
-        what += named([f"{name} {index:.2f}" for index, name in far])
-        yield Finding("features/drift", what, len(X_val), tuple(name for _, name in far), "warning")
+        what += named([f"{one.feature} {one.index:.2f}" for one in far])
+        yield Finding("features/drift", what, rows, tuple(one.feature for one in far), "warning")
 
 
 def _shares(bins: np.ndarray, edges: int) -> np.ndarray:

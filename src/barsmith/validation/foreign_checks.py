@@ -76,7 +76,8 @@ def findings_of(tables: ForeignTables, settings: Settings) -> Iterator[Finding]:
     if "train" in X:
         yield from not_of_train(X["train"], features)
         yield from not_clipped(X, features, settings.scaling.clip)
-        yield from feature_checks.drifted(X["train"][:, places], X["val"][:, places], [features[j] for j in places])
+        moved = feature_checks.drifts(X["train"][:, places], X["val"][:, places], [features[j] for j in places])
+        yield from feature_checks.drifted(moved, len(X["val"]))
         yield from embargo_cut_short(tables.parts, settings.splits.embargo_bars)
     for horizon in tables.horizons:
         yield from label_checks.spans_overlap(tables.parts, horizon)

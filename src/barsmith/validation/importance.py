@@ -63,18 +63,38 @@ def permutation_importance(
     return sorted(found, key=lambda one: -one.worse_by)
 
 
-def clusters(related: np.ndarray, names: Sequence[str], distance: float = 0.3) -> list[list[str]]:
+def clusters(tree: np.ndarray, names: Sequence[str], distance: float = 0.3) -> list[list[str]]:
     """Groups of features whose average absolute correlation is above 1 - distance, largest first, those of one feature left out.
 
-    related: (F, F) absolute correlations. Average linkage. Source: Lopez de Prado (2020), chapter 4, on 1 - |correlation|.
+    tree: of `correlation_tree`, over the features of these names. Source: Lopez de Prado (2020), chapter 4, on 1 - |correlation|.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
+    from scipy.cluster.hierarchy import fcluster
 
-    if len(names) < 2:
+    if not len(tree):
         return []
-    apart = np.clip(1.0 - related, 0.0, 1.0)
-    np.fill_diagonal(apart, 0.0)
-    number = fcluster(linkage(squareform((apart + apart.T) / 2.0, checks=False), "average"), distance, "distance")
+    number = fcluster(tree, distance, "distance")
     groups = [[names[int(j)] for j in np.flatnonzero(number == one)] for one in np.unique(number)]
     return sorted((group for group in groups if len(group) > 1), key=lambda group: (-len(group), names.index(group[0])))
+
+
+def correlation_tree(related: np.ndarray) -> np.ndarray:
+    """(F - 1, 4) SciPy's linkage of F features by 1 - |correlation|, the average over pairs.
+
+    related: (F, F) absolute correlations. Nothing where there are fewer than two features.
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    if len(related) < 2:
+        return np.zeros((0, 4))
+    apart = np.clip(1.0 - related, 0.0, 1.0)
+    np.fill_diagonal(apart, 0.0)
+    return np.asarray(linkage(squareform((apart + apart.T) / 2.0, checks=False), "average"))
+
+
+def in_tree_order(tree: np.ndarray, related: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """The correlations with rows and columns in the order of the tree's leaves, and the names in that order."""
+    from scipy.cluster.hierarchy import leaves_list
+
+    order = leaves_list(tree) if len(tree) else np.arange(len(names))
+    return related[np.ix_(order, order)], [names[int(j)] for j in order]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from barsmith.config import LabelSettings, Unit
 from barsmith.instruments import Instrument
-from barsmith.pipeline.data_report import Facts, html_sections, lead, markdown
+from barsmith.pipeline.data_facts import Facts
+from barsmith.pipeline.data_report import html_sections, lead, markdown
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.datasets import DataSets
@@ -70,11 +71,12 @@ def reporting(
         first_settled=mtf.first_settled,
         feature_set=validation.feature_set,
         findings=validation.findings,
-        data_sets=datasets.manifest["horizons"],
+        data_sets=datasets.manifest,
         tuning=Tuning(ga_optimize.why_not, ga_optimize.trials, ga_optimize.search, validation.barriers),
         importance=validation.importance,
         clusters=validation.clusters,
+        alike=validation.alike,
+        drift=validation.drift,
         train=scaling.train,
-        val=scaling.val,
     )
     return Report(lead(facts), facts.tuning.lines(), markdown(facts), [[heading, parts] for heading, parts in html_sections(facts)])

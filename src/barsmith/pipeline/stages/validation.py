@@ -24,7 +24,8 @@ from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.validation.checks import Finding, examine, settled_matrix
-from barsmith.validation.importance import Importance, clusters, permutation_importance
+from barsmith.validation.feature_checks import Drift, drifts
+from barsmith.validation.importance import Importance, clusters, correlation_tree, in_tree_order, permutation_importance
 from barsmith.validation.tuned_barriers import OutOfSample, out_of_sample
 
 LEAST_VALIDATION_ROWS = 100
@@ -36,7 +37,8 @@ class Validated:
 
     barriers: what given, fixed 3/3 and tuned barriers earn out of sample, as `OutOfSample`; empty where nothing was tuned.
     importance: of each kept feature for a probe of the longest horizon's labels, highest first, as `Importance`.
-    clusters: kept features that say much the same, by name.
+    clusters: kept features that say much the same, by name. alike: their absolute correlations over the settled train rows, a column for each
+    kept feature, columns and rows in the order in which the most alike stand together. drift: of each kept feature, furthest first, as `Drift`.
     """
 
     feature_set: dict[str, Any]
@@ -44,6 +46,8 @@ class Validated:
     barriers: list[dict[str, Any]]
     importance: list[dict[str, Any]]
     clusters: list[list[str]]
+    alike: pl.DataFrame
+    drift: list[dict[str, Any]]
 
     @property
     def rows(self) -> int:
@@ -75,15 +79,19 @@ def validation(
     """Constants and near-copies dropped by what train says; then every check over train and validation; then what tuning was worth."""
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
     horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
-    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels)
+    moved = drifts(settled_matrix(scaling.train, chosen.kept), settled_matrix(scaling.val, chosen.kept), chosen.kept)
+    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels, moved)
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
     prices = Prices.of(clean.minutes, instrument, hours, base, labels)
     compared = worth_of_tuning(ga_optimize, prices, calendar, mtf, labeling, scaling, random_seed)
     seed = np.random.SeedSequence([random_seed, *b"importance"])
     important = importance(scaling, chosen.kept, max(horizons), seed)
-    groups = clusters(correlations(settled_matrix(scaling.train, chosen.kept)), chosen.kept)
-    earned, leaned_on = ([asdict(one) for one in some] for some in (compared, important))
-    return Validated(feature_set, [finding.as_dict() for finding in found], earned, leaned_on, groups)
+    related = correlations(settled_matrix(scaling.train, chosen.kept))
+    tree = correlation_tree(related)
+    ordered, names = in_tree_order(tree, related, chosen.kept)
+    alike = pl.DataFrame(ordered.astype(np.float32), schema=names)
+    earned, leaned_on, drift = ([asdict(one) for one in some] for some in (compared, important, moved))
+    return Validated(feature_set, [finding.as_dict() for finding in found], earned, leaned_on, clusters(tree, chosen.kept), alike, drift)
 
 
 def importance(scaled: ScaledFrames, kept: Sequence[str], horizon: int, seed: np.random.SeedSequence) -> list[Importance]:
@@ -129,6 +137,7 @@ def examined(
     horizons: Sequence[int],
     settings: ValidationSettings,
     labels: LabelSettings,
+    moved: Sequence[Drift] | None = None,
 ) -> list[Finding]:
     """Every finding about the tables; of the test split only the times, and whether it was scaled as train was."""
     times = ["datetime", "decision", *(f"label_end_h{h}" for h in horizons)]
@@ -147,4 +156,5 @@ def examined(
         test_times=scaled.test.select(times),
         max_correlation=settings.max_correlation,
         labels=labels,
+        moved=moved,
     )
