@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from barsmith.config import Settings
+from barsmith.config_words import comments
 
 ROOT = Path(__file__).parents[1]
 AGAIN = "run .venv/bin/python tools/make_settings.py"
@@ -53,9 +54,9 @@ def test_a_lines_limits_are_those_of_the_code(tool: ModuleType) -> None:
     assert (lines["labels.k_up"].default, lines["barriers.SYMBOL.k_up"].default) == ("`null`", "required")
 
 
-def test_a_comment_is_read_with_the_lines_that_go_on_with_it(tool: ModuleType) -> None:
+def test_a_comment_is_read_with_the_lines_that_go_on_with_it() -> None:
     text = "# above\n# it\na: 1\nb:   # section\n  c: 2   # one | two,\n               # and three\n  d: 3\n\n# far\n\ne: 4\n"
-    assert tool.comments(text) == {"a": "above it", "b": "section", "b.c": "one or two, and three"}
+    assert comments(text) == {"a": "above it", "b": "section", "b.c": "one | two, and three"}
 
 
 def test_settings_that_docs_name_are_settings(tool: ModuleType) -> None:

@@ -7,14 +7,13 @@ A test compares the page with both, so whoever adds or changes a setting runs it
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from barsmith.config import TIMEFRAMES, BarrierSettings, ContractSettings, Settings, shown
+from barsmith.config import TIMEFRAMES, BarrierSettings, ContractSettings, Settings
+from barsmith.config_words import as_yaml, comments, form_of, leaves
 
 ROOT = Path(__file__).parents[1]
 PAGE, YAML = ROOT / "docs" / "settings.md", ROOT / "config" / "pipeline.yaml"
@@ -92,44 +91,6 @@ SYMBOL_WORDS = {
 }
 
 
-def leaves(schema: dict[str, Any], known: dict[str, Any], at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Dotted key and schema of each setting, in the order of the code."""
-    for name, one in schema["properties"].items():
-        inner = resolved(one, known)
-        if "properties" in inner:
-            yield from leaves(inner, known, f"{at}{name}.")
-        else:
-            yield f"{at}{name}", one
-
-
-def resolved(schema: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    return known[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-
-
-def form_of(schema: dict[str, Any], known: dict[str, Any]) -> str:
-    """`number above 0, at most 100`."""
-    options = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
-    words = " or ".join(dict.fromkeys(one_form(resolved(one, known), known) for one in options))
-    return words + (" or null" if "anyOf" in schema and len(options) < len(schema["anyOf"]) else "")
-
-
-def one_form(schema: dict[str, Any], known: dict[str, Any]) -> str:
-    if "enum" in schema or "const" in schema:
-        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
-    kind = schema.get("type")
-    if kind == "array":
-        return f"list of {form_of(schema['items'], known)}s"
-    if kind == "object":
-        return "by name"
-    words = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`", "string": "text"}[str(kind)]
-    limits = {"exclusiveMinimum": "above {:,}", "minimum": "at least {:,}", "exclusiveMaximum": "below {:,}", "maximum": "at most {:,}"}
-    return ", ".join([words, *(text.format(whole(schema[name])) for name, text in limits.items() if name in schema)])
-
-
-def whole(number: float) -> float:
-    return int(number) if number == int(number) else number
-
-
 def default_of(key: str, defaults: dict[str, Any]) -> str:
     if key == "splits.embargo_bars":
         return "five days of base bars: 1440 of 5m"
@@ -140,15 +101,11 @@ def default_of(key: str, defaults: dict[str, Any]) -> str:
 
 
 def code(value: Any) -> str:
-    return (
-        f"`{shown(value) if not isinstance(value, str) else value}`"
-        if not isinstance(value, list)
-        else f"`{json.dumps(value)}`".replace('"', "")
-    )
+    return f"`{as_yaml(value)}`"
 
 
 def what_of(key: str, told: dict[str, str]) -> str:
-    return WORDS.get(key) or told[key]
+    return WORDS.get(key) or told[key].replace("|", "or")
 
 
 WORDS = {
@@ -176,31 +133,6 @@ WORDS = {
     "labels.cusum_threshold": "how far the price must have moved since the last event, in cusum_unit",
     "scaling.clip": "scaled features are clipped at plus and minus so many interquartile ranges",
 }
-
-
-def comments(text: str) -> dict[str, str]:
-    """Dotted key -> the comment at its line and on the lines that go on with it; where there is none, the comment lines just above."""
-    found: dict[str, str] = {}
-    path: list[str] = []
-    above: list[str] = []
-    last = ""
-    for line in text.splitlines():
-        match = re.match(r"^( *)([a-z_0-9]+):(.*?)(?:\s# ?(.*))?$", line)
-        going_on = re.match(r"^\s{8,}# ?(.*)$", line)
-        if match:
-            path = [*path[: len(match[1]) // 2], match[2]]
-            last = ".".join(path)
-            said = match[4] or " ".join(above)
-            if said:
-                found[last] = said.replace("|", "or")
-            above = []
-        elif going_on and last in found:
-            found[last] += " " + going_on[1].replace("|", "or")
-        elif line.startswith("# "):
-            above.append(line[2:])
-        else:
-            above = []
-    return found
 
 
 def main() -> None:

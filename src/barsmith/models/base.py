@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import ConfigDict, Field
 
 from barsmith.errors import DataError, UsageError
 from barsmith.metrics.classification import confidences, signals
+from barsmith.models.libraries import install_command, missing
 from barsmith.models.params import CLASSES, AnyParams, ModelParams
 from barsmith.models.rows import checked_rows
 
@@ -182,11 +182,15 @@ class BaseModel(ABC):
 
     def check_machine(self) -> None:
         """Raise UsageError where this machine cannot train the model with its parameters: `models/missing-library`, `config/device`."""
-        for library in self.info.needs if hasattr(self, "info") else ():
-            if importlib.util.find_spec(library) is None:
-                do = f"run `make install`, or `pip install {'scikit-learn' if library == 'sklearn' else library}`"
-                where = f"model {self.info.name}"
-                raise UsageError("models/missing-library", expected=f"the library {library}", came="none installed", do=do, where=where)
+        if not hasattr(self, "info") or not (lacking := missing(self.info.needs)):
+            return
+        raise UsageError(
+            "models/missing-library",
+            expected=f"the library {' and '.join(lacking)}",
+            came="none installed",
+            do=f"run `make install`, or `{install_command(lacking)}`",
+            where=f"model {self.info.name}",
+        )
 
     def save(self, folder: Path) -> None:
         """Write the fitted state into `folder`. Here: every attribute that is an array or plain data; override for anything else."""

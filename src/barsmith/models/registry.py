@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 
 from barsmith.errors import BarsmithError, UsageError, did_you_mean
 from barsmith.models.base import BaseModel
+from barsmith.models.libraries import missing
 from barsmith.models.params import ModelParams, dotted
 
 ENTRY_POINTS = "barsmith.models"
@@ -54,7 +54,7 @@ class ModelInfo:
 
     @property
     def is_installed(self) -> bool:
-        return all(importlib.util.find_spec(name) is not None for name in self.needs)
+        return not missing(self.needs)
 
 
 #: The models that ship with barsmith: name -> (module, what it needs). What the class registers stands in the file itself.
