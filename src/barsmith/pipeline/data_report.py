@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from barsmith.bars.minutes import moment
 from barsmith.config import LabelSettings, Unit
 from barsmith.labels.making import in_words
-from barsmith.pipeline.data_pictures import CLASSES, drift, label_shares, leaned_on, price, shares_by_hour, weights
+from barsmith.pipeline.data_pictures import drift, label_shares, leaned_on, price, shares_by_hour, weights
 from barsmith.pipeline.page import picture, sentence, shown, table
 from barsmith.pipeline.tuning_report import Tuning, surface
 
@@ -199,8 +199,8 @@ def roll_row(roll: Mapping[str, Any], chosen: list[dict[str, Any]]) -> dict[str,
 def counted(facts: Facts, horizon: str) -> dict[str, int]:
     """Rows of each class before the test split."""
     open_rows = facts.labels[: facts.open_rows]
-    label, names = open_rows[f"label_h{horizon}"], CLASSES if -1 in facts.asked.classes else facts.asked.classes
-    counts = {name: int((label == value).sum()) for value, name in names.items()}
+    label = open_rows[f"label_h{horizon}"]
+    counts = {name: int((label == value).sum()) for value, name in facts.asked.answers.items()}
     idle = {"no event": int((~open_rows["is_event"]).sum())} if "is_event" in open_rows.columns else {}
     return {**counts, **idle, "unlabelled": label.null_count() - sum(idle.values())}
 

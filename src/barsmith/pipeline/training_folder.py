@@ -74,6 +74,7 @@ def write_files(folder: Path, training: Training) -> None:
     write_bytes(folder / "config" / "scaler.json", data.scaler_of(names).to_json().encode())
     write_json(folder / "config" / "features.json", {**data.features_of(names), "model_code": model_code(training, data.workspace)})
     seen = {
+        "labels": data.labels_in_words(container.horizon),
         "learned_from": f"{moment(int(container.train.decision[0])):%Y-%m-%dT%H:%MZ}",
         "learned_until": f"{moment(int(container.train.label_end.max())):%Y-%m-%dT%H:%MZ}",
         "judged_until": f"{moment(int(max(each.part.label_end.max() for each in training.splits.values()))):%Y-%m-%dT%H:%MZ}",
