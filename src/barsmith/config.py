@@ -304,12 +304,18 @@ class LabelSettings(Section):
         return self
 
     @property
+    def answers(self) -> dict[int, str]:
+        """What a model of these labels can say, and what that is called."""
+        return self.classes if self.primary_signal is not None else {-1: "short", 0: "neutral", 1: "long"}
+
+    @property
     def classes(self) -> dict[int, str]:
         """The labels that there should be, and what they are called. A trend is 0 only where closes do not move at all, or below trend_min_t."""
         if self.primary_signal is not None:
             return {0: "unpaid", 1: "paid"}
-        named = {-1: "short", 0: "neutral", 1: "long"}
-        return {-1: "short", 1: "long"} if self.method == "trend_scanning" and self.trend_min_t == 0 else named
+        if self.method == "trend_scanning" and self.trend_min_t == 0:
+            return {-1: "short", 1: "long"}
+        return {-1: "short", 0: "neutral", 1: "long"}
 
 
 class SplitSettings(Section):

@@ -28,7 +28,20 @@ VERBS = (
     "stream",
     "parity",
 )
-HEAVY = ("sklearn", "torch", "xgboost", "lightgbm", "catboost", "skops", "mlflow", "sqlalchemy", "plotly", "scipy.stats", "scipy.linalg", "scipy.sparse")
+HEAVY = (
+    "sklearn",
+    "torch",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "skops",
+    "mlflow",
+    "sqlalchemy",
+    "plotly",
+    "scipy.stats",
+    "scipy.linalg",
+    "scipy.sparse",
+)
 FRAMES = ("numpy", "pandas", "polars", "pyarrow", "numba", "talib", "scipy")
 
 

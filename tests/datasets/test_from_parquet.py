@@ -153,7 +153,7 @@ def test_leak_13_an_answer_by_its_own_name(leak, tmp_path):
         (-pl.col("label_h20").cast(pl.Float64) * 3 + 7, "label_h20"),
         ((pl.col("return_h20") * 900).tanh(), "return_h20"),
         (pl.col("sample_weight_h20").log(), "sample_weight_h20"),
-        ((pl.col("label_h20") == 1).cast(pl.Int8), "label_h20 = 1"),
+        ((pl.col("label_h20") == 1).cast(pl.Int8), "label_h20"),
         ((pl.col("label_h20") == 0).cast(pl.Int8), "label_h20 = 0"),
     ],
 )
@@ -161,7 +161,7 @@ def test_leak_13_an_answer_under_an_innocent_name(leak, answer, tmp_path):
     folder = written(tmp_path, **{name: lambda f: f.with_columns(slope_1h=leak.fill_null(0)) for name in ("train", "val", "test")})
     error = refusal(folder)
     assert error.code == "datasets/answer"
-    assert f"slope_1h, which says the same as {answer} (rank" in str(error)
+    assert f"slope_1h, which says what {answer} says (likeness" in str(error)
 
 
 def test_leak_16_a_scaler_fitted_on_more_than_train(tmp_path):

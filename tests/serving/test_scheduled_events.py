@@ -12,6 +12,7 @@ import pytest
 from forging import Record, forge, record_in
 
 from barsmith.cli.known_features import known_features
+from barsmith.config import LabelSettings
 from barsmith.config_reading import load_settings
 from barsmith.errors import BarsmithError, DataError, IntegrityError, UsageError
 from barsmith.pipeline.api import rerun, run, train
@@ -82,8 +83,8 @@ def test_a_bundle_whose_events_are_over_says_so(walked: tuple[Path, Path]) -> No
 def test_events_to_come_need_no_note(walked: tuple[Path, Path]) -> None:
     record = Bundle.load(walked[1]).record
     later = record.model_copy(update={"events": {**record.events, "cpi": [*record.events["cpi"], 67_850_000]}})  # in 2099
-    assert [note for note in notes_on(record) if note.startswith("bundle/events")]
-    assert not [note for note in notes_on(later) if note.startswith("bundle/events")]
+    assert [note for note in notes_on(record, LabelSettings()) if note.startswith("bundle/events")]
+    assert not [note for note in notes_on(later, LabelSettings()) if note.startswith("bundle/events")]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_an_answer_under_another_name_is_found_by_its_values(answer, told):
     run["train"], run["unscaled_train"] = scaled(leaky, run["scaler"]), leaky
     finding = the_error_of(run, "datasets/answer")
     assert finding.columns == ("clock",)
-    assert f"the same as {told} (" in finding.what
+    assert f"what {told} says (" in finding.what
 
 
 def test_a_scaler_fitted_on_all_rows_is_found():

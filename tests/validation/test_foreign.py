@@ -63,9 +63,17 @@ def other_scaler(parts: Tables) -> Tables:
     return {**parts, **{name: scaled(part, scaler) for name, part in raw.items()}}
 
 
+def noisy(answer: pl.Expr, spread: float) -> pl.Expr:
+    noise = np.random.default_rng(7).normal(0.0, spread, 2000)
+    return answer + pl.Series("noise", noise)
+
+
 PLANTED: dict[str, tuple[Callable[[Tables], Tables], str]] = {
     "13: the label as a feature": (in_part("train", pl.col("label_h20").cast(float).fill_null(0).alias("clock")), "datasets/answer"),
     "13: the return, squashed": (in_part("train", (pl.col("return_h20") * 500).tanh().fill_null(0).alias("clock")), "datasets/answer"),
+    "13: the label with noise on it": (in_part("train", noisy(pl.col("label_h20").cast(float).fill_null(0), 0.5).alias("clock")), "datasets/answer"),
+    "13: whether it times out, with noise": (in_part("train", noisy((pl.col("label_h20") == 0).cast(float).fill_null(0), 0.2).alias("clock")), "datasets/answer"),
+    "13: the return with noise": (in_part("train", noisy(pl.col("return_h20").fill_null(0) * 1000, 0.3).alias("clock")), "datasets/answer"),
     "16: a scaler that has seen val": (other_scaler, "scaling/not-train"),
     "16: not scaled": (lambda parts: {**parts, "train": table(0, 2000, 1).with_columns(pl.col("spread") * 7)}, "scaling/not-train"),
     "17: a label that lives on in val": (

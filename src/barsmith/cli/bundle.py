@@ -60,6 +60,7 @@ def about(found: Bundle) -> dict[str, Any]:
         "created": f"{record.created:%Y-%m-%dT%H:%M:%SZ}",
         "features": len(record.features),
         "files": len(record.files),
+        "labels": record.trained.get("labels"),
         "notes": list(found.notes),
     }
 

@@ -34,9 +34,9 @@ def predict(
     loaded = load_bundle(bundle, workspace, modules)
     raw = bars_for(loaded, bars, timezone=timezone, timestamps=timestamps, on_bad_rows=on_bad_rows, repair=repair)
     signals = loaded.predict(raw.frame)
-    about = {"made_by": MADE_BY, "bundle": loaded.record.digest, "bars_sha256": raw.quality.sha256}
+    about = {"made_by": MADE_BY, "bundle": loaded.record.digest, "bars_sha256": raw.quality.sha256, "notes": list(loaded.notes)}
     write_parquet(out, signals, symbol=loaded.symbol, about=about)
-    counts = {name: int((signals["signal"] == value).sum()) for name, value in (("short", -1), ("neutral", 0), ("long", 1))}
+    counts = {name: int((signals["signal"] == value).sum()) for value, name in loaded.settings.labels.answers.items()}
     counts["warming_up"] = signals["signal"].null_count()
     found = {"bundle": str(bundle), "bars": str(bars), "out": str(out), "symbol": loaded.symbol, "rows": len(signals), "signals": counts}
     trained = loaded.record.trained
@@ -45,6 +45,7 @@ def predict(
         found | {"warnings": warnings_of(raw), "notes": list(loaded.notes), "trained": dict(trained)},
         [
             f"{len(signals):,} base bars: {told}",
+            *([f"an answer is about: {trained['labels']}"] if "labels" in trained else []),
             f"the model has learned from bars until {trained['learned_until']} and was judged on bars until {trained['judged_until']}: "
             "signals before then prove nothing",
             f"written to {out}",

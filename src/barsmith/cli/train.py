@@ -67,15 +67,11 @@ def says_of(training: Training) -> list[str | Table]:
 
 def setting_of(training: Training) -> str:
     """What was asked: rows, barriers and how often each answer came."""
-    from barsmith.instruments import instrument
-    from barsmith.labels.making import in_words
-
-    container, settings = training.container, training.data.settings
-    contract, barriers = instrument(training.data.symbol, settings), training.data.barriers(container.horizon)
-    y = container.train.y
-    shares = ", ".join(f"{name} {(y == value).mean():.0%}" for value, name in settings.labels.classes.items())
+    container, data = training.container, training.data
+    y, barriers = container.train.y, data.barriers(container.horizon)
+    shares = ", ".join(f"{name} {(y == value).mean():.0%}" for value, name in data.settings.labels.classes.items())
     return (
         f"{len(container.train):,} training and {len(container.val):,} validation rows; "
-        f"{in_words(settings.labels, barriers.k_up, barriers.k_down, contract.barrier_unit)}, "
+        f"{data.labels_in_words(container.horizon)}, "
         f"horizon {container.horizon} ({barriers.max_bars} bars at most): {shares} in training"
     )

@@ -158,7 +158,7 @@ def check_innocent(train: pl.DataFrame, features: Sequence[str], horizon: int, w
         raise DataError(
             "datasets/answer",
             expected="features that are known at the decision",
-            came=f"{one.feature}, which says the same as {one.answer} (rank correlation {one.likeness:.4f} over {one.rows} rows)",
+            came=f"{one.feature}, which says what {one.answer} says (likeness of ranks {one.likeness:.3f} of 1 over {one.rows} rows)",
             do=f"take {one.feature} out of the features",
             where=where,
         )

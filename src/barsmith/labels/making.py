@@ -99,10 +99,17 @@ def in_words(settings: LabelSettings, k_up: float, k_down: float, unit: Unit) ->
     if settings.primary_signal is not None:
         distances = f" for the trades of {settings.primary_signal}, profit at {distance(k_up, unit)} and stop at {distance(k_down, unit)}"
     break_ = "held across the break" if settings.session == "hold" else "closed with the session"
-    volatility = "trailing volatilities" if settings.cusum_unit == "volatility" else "of the price"
-    all_of_them = "every bar" if settings.primary_signal is None else "every signal"
-    events = all_of_them if settings.events == "every_bar" else f"bars after a move of {settings.cusum_threshold:g} {volatility} (CUSUM)"
-    return f"{settings.method.replace('_', ' ')}{distances}, {break_}, {events}"
+    return f"{settings.method.replace('_', ' ')}{distances}, {break_}, {event_bars(settings)}"
+
+
+def event_bars(settings: LabelSettings) -> str:
+    """Which bars are asked for a label: `every bar`, `every signal`, `bars after a move of 4 trailing volatilities (CUSUM)`."""
+    if settings.events == "every_bar":
+        return "every bar" if settings.primary_signal is None else "every signal"
+    move = (
+        f"{settings.cusum_threshold:g} trailing volatilities" if settings.cusum_unit == "volatility" else f"{settings.cusum_threshold:.2%}"
+    )
+    return f"bars after a move of {move} (CUSUM)"
 
 
 def distance(k: float, unit: Unit) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from barsmith.datasets.families import FAMILIES, columns_read
 from barsmith.labels.making import in_words
 from barsmith.pipeline.data_facts import Facts, Section
-from barsmith.pipeline.data_pictures import CLASSES
 from barsmith.pipeline.leak_report import leak_rows
 from barsmith.pipeline.quality_tables import outlier_rows, quality_rows, roll_row, suspect_rows
 
@@ -136,8 +135,8 @@ def label_rows(facts: Facts) -> list[dict[str, Any]]:
 def counted(facts: Facts, horizon: str) -> dict[str, int]:
     """Rows of each class before the test split."""
     open_rows = facts.labels[: facts.open_rows]
-    label, names = open_rows[f"label_h{horizon}"], CLASSES if -1 in facts.asked.classes else facts.asked.classes
-    counts = {name: int((label == value).sum()) for value, name in names.items()}
+    label = open_rows[f"label_h{horizon}"]
+    counts = {name: int((label == value).sum()) for value, name in facts.asked.answers.items()}
     idle = {"no event": int((~open_rows["is_event"]).sum())} if "is_event" in open_rows.columns else {}
     return {**counts, **idle, "unlabelled": label.null_count() - sum(idle.values())}
 

@@ -25,6 +25,7 @@ from barsmith.errors import DataError, UsageError
 from barsmith.features.events import Events
 from barsmith.features.sets import fitting
 from barsmith.instruments import instrument
+from barsmith.labels.making import in_words
 from barsmith.labels.outcomes import Barriers
 from barsmith.models.fitting import reads_with
 from barsmith.models.params import ModelParams, RowParams, RungParams, WindowParams
@@ -68,6 +69,11 @@ class RunData:
     def barriers(self, horizon: int) -> Barriers:
         """With which the horizon's labels were made, tuned or given."""
         return Barriers(**self.field("final_labels", FinalLabels, "barriers")[str(horizon)])
+
+    def labels_in_words(self, horizon: int) -> str:
+        """How the horizon's labels were made, for a reader."""
+        barriers, contract = self.barriers(horizon), instrument(self.symbol, self.settings)
+        return in_words(self.settings.labels, barriers.k_up, barriers.k_down, contract.barrier_unit)
 
     def container(
         self, horizon: int, *, reads: Reads = "tabular", features: Sequence[str] | None = None, **windows: Any

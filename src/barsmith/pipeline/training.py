@@ -28,7 +28,7 @@ from barsmith.pipeline.training_result import Judged, Training
 from barsmith.splits.purging import inner_split
 from barsmith.validation.baselines import baseline_probabilities, baseline_scores
 from barsmith.validation.known_best import known_best
-from barsmith.validation.verdict import alarms, verdict
+from barsmith.validation.verdict import META_SKILLS, SKILLS, alarms, verdict
 
 PATIENCE = 20.0  # seconds to wait for a data run that is under way
 STOPPING_SHARE = 0.15  # of the training rows, the last ones: they decide when to stop
@@ -80,7 +80,14 @@ def train(
         trials, openings = ledger.trials(data.symbol, horizon), len(ledger.openings(data.symbol, horizon))
         val, levels = splits["val"], data.settings.verdict.at(data.settings.base_kind, horizon)
         raised = alarms(val.metrics, val.baselines, levels, intervals=val.intervals, known_best=val.best_possible)
-        judgement = verdict(val.metrics, val.intervals, val.better_than["time_of_day"], trials=trials, raised=len(raised))
+        judgement = verdict(
+            val.metrics,
+            val.intervals,
+            val.better_than["time_of_day"],
+            trials=trials,
+            raised=len(raised),
+            skills=META_SKILLS if data.settings.labels.primary_signal is not None else SKILLS,
+        )
         seconds = time.perf_counter() - started
         training = Training(data, container, fitted, params, told, splits, judgement, raised, openings, seconds, run_dir)
         write_training_run(training)

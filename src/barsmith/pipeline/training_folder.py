@@ -80,6 +80,7 @@ def write_files(folder: Path, training: Training) -> None:
         {"window": asdict(container.window), **data.features_of(names), "model_code": model_code(training, data.workspace)},
     )
     seen = {
+        "labels": data.labels_in_words(container.horizon),
         "learned_from": f"{moment(int(container.train.decision[0])):%Y-%m-%dT%H:%MZ}",
         "learned_until": f"{moment(int(container.train.label_end.max())):%Y-%m-%dT%H:%MZ}",
         "judged_until": f"{moment(int(max(each.part.label_end.max() for each in training.splits.values()))):%Y-%m-%dT%H:%MZ}",

@@ -12,7 +12,7 @@ from barsmith.datasets.parts import Part
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.params import ModelParams
 from barsmith.pipeline.run_data import RunData
-from barsmith.validation.verdict import Alarm, Verdict
+from barsmith.validation.verdict import SKILLS, Alarm, Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,16 @@ class Training:
         name = f"{self.model.info.name} on {self.data.symbol}, horizon {self.container.horizon}"
         return f"<Training {name}: {self.verdict.sentence} run_dir={self.run_dir}>"
 
+    @property
+    def is_meta(self) -> bool:
+        """The labels say whether a primary signal's trades paid."""
+        return self.data.settings.labels.primary_signal is not None
+
+    @property
+    def skill_columns(self) -> dict[str, str]:
+        """{score of skill: its column's title}."""
+        return {"auc_timing": "auc_paid"} if self.is_meta else {score: score for score in SKILLS}
+
     def as_dict(self) -> dict[str, Any]:
         """What `barsmith --json train` prints."""
         return {
@@ -77,15 +87,13 @@ class Training:
 
 def summary_rows(training: Training) -> list[Mapping[str, Any]]:
     """The table of scores that a reader sees: the model, the baselines, and the best possible where it is known."""
-    shown = ("accuracy", "f1_macro", "log_loss", "brier", "auc_timing", "auc_direction")
     val = training.splits["val"]
-    rows: list[Mapping[str, Any]] = [{"validation": training.model.info.name, **{k: val.metrics[k] for k in shown}}]
-    rows += [{"validation": "  95 % interval", **{k: val.intervals[k] for k in shown}}]
-    rows += [{"validation": name.replace("_", " "), **{k: row[k] for k in shown}} for name, row in val.baselines.items()]
+    rows: list[tuple[str, Mapping[str, Any]]] = [(training.model.info.name, val.metrics), ("  95 % interval", val.intervals)]
+    rows += [(name.replace("_", " "), row) for name, row in val.baselines.items()]
     if val.best_possible is not None:
-        rows.append({"validation": "best possible", **{k: val.best_possible.get(k) for k in shown}})
+        rows.append(("best possible", val.best_possible))
     if "test" in training.splits:
         test = training.splits["test"]
-        rows.append({"validation": f"TEST: {training.model.info.name}", **{k: test.metrics[k] for k in shown}})
-        rows.append({"validation": "  95 % interval", **{k: test.intervals[k] for k in shown}})
-    return rows
+        rows += [(f"TEST: {training.model.info.name}", test.metrics), ("  95 % interval", test.intervals)]
+    shown = {name: name for name in ("accuracy", "f1_macro", "log_loss", "brier")} | training.skill_columns
+    return [{"validation": name, **{title: row.get(score) for score, title in shown.items()}} for name, row in rows]

@@ -118,7 +118,9 @@ class Bundle:
         if told["about"].get("names") != record.contracts:
             raise bad("bundle/manifest", "the contracts that the history names", ascii(record.contracts)[:80], "create the bundle again")
         history = checked_history(frame, tuple(record.contracts), sessions)
-        return cls(folder, record, settings, sessions, plan, Scorer(scaler, model, window), history, tuple(notes_on(record)))
+        return cls(
+            folder, record, settings, sessions, plan, Scorer(scaler, model, window), history, tuple(notes_on(record, settings.labels))
+        )
 
     def read(self, raw: pl.DataFrame) -> tuple[Reading, np.ndarray, Minutes]:
         """The features of every finished base bar with a minute of `raw` in it: the reading, their rows in it, the older history."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +17,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from barsmith.artifacts import canonical_json, parse_json, read_verified, storage_errors
 from barsmith.bars.minutes import moment
 from barsmith.bars.timestamps import EARLIEST, LATEST
-from barsmith.config import TIMEFRAMES
+from barsmith.config import TIMEFRAMES, LabelSettings, shown
 from barsmith.errors import IntegrityError, UsageError
 from barsmith.features.events import Events
 from barsmith.features.past import Window
+from barsmith.labels.making import event_bars
 
 FILE = "bundle.json"
 SCHEMA_VERSION = 1
@@ -230,9 +232,9 @@ def check_files(folder: Path, record: BundleRecord, names: set[str]) -> None:
         )
 
 
-def notes_on(record: BundleRecord) -> list[str]:
-    """What a user should know about running this bundle here: it does not stop it."""
-    notes = []
+def notes_on(record: BundleRecord, labels: LabelSettings) -> list[str]:
+    """What a user should know about running this bundle here: it does not stop it. labels: what the model was asked in training."""
+    notes = [*notes_on_labels(labels)]
     if record.created.timestamp() > datetime.now(UTC).timestamp() + 86_400:
         notes.append(f"bundle/clock: made on {record.created:%Y-%m-%d}, which is in the future: check this machine's clock")
     if record.maths != maths_fingerprint():
@@ -249,6 +251,20 @@ def notes_on(record: BundleRecord) -> list[str]:
     if changed:
         notes.append(f"bundle/versions: made with other versions ({', '.join(changed)}): run `barsmith parity` before trusting it")
     return notes
+
+
+def notes_on_labels(labels: LabelSettings) -> Iterator[str]:
+    """Where an answer is not a side at every bar: what it is, and for which bars it was learned."""
+    if labels.primary_signal is not None:
+        yield (
+            f"bundle/meta: signal 1 says that the trade of your primary signal ({shown(labels.primary_signal)}) pays and 0 that it does not: it is no "
+            "side. Bars without such a signal are answered all the same, where it means nothing"
+        )
+    if labels.events == "cusum":
+        yield (
+            f"bundle/cusum: learned at {event_bars(labels)} alone; other bars are answered all the same, where nothing was learned "
+            "and nothing judged"
+        )
 
 
 def versions() -> dict[str, str]:

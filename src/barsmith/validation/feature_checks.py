@@ -35,7 +35,7 @@ def columns_with_another_role(features: Sequence[str]) -> Iterator[Finding]:
 def answers_among_features(train: pl.DataFrame, features: Sequence[str], horizons: Sequence[int]) -> Iterator[Finding]:
     """Leak 13 under another name: a column that rises and falls with the label, return, weight or label end of its own row."""
     for one in answers_among(train, features, horizons):
-        what = f"{one.feature} says the same as {one.answer} (rank correlation {one.likeness:.4f})"
+        what = f"{one.feature} says what {one.answer} says (likeness of ranks {one.likeness:.3f} of 1)"
         yield Finding("datasets/answer", what, one.rows, (one.feature,))
 
 

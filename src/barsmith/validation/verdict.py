@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from barsmith.config import AlarmLevels
 from barsmith.metrics.bootstrap import Interval
@@ -80,11 +79,16 @@ def _beyond(name: str, scores: Scores, best: float | None, intervals: Intervals)
     return Alarm(name, value, best, why)
 
 
+SKILLS = {"auc_timing": "timing", "auc_direction": "direction"}
+META_SKILLS = {"auc_timing": "picking the trades that pay"}
+"""A meta-label is 1 or 0, so that the area under the curve that elsewhere is about timing is about payment."""
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """skill: what the intervals show. beats_the_clock: whether the log loss is below the time-of-day table's beyond doubt."""
+    """skill: what the intervals show: the words of `skills`, joined by `and`, or `none`. beats_the_clock: whether the log loss is below the time-of-day table's beyond doubt."""
 
-    skill: Literal["none", "timing", "direction", "timing and direction"]
+    skill: str
     beats_the_clock: bool
     sentence: str
     trials: int
@@ -93,17 +97,19 @@ class Verdict:
         return asdict(self)
 
 
-def verdict(scores: Scores, intervals: Intervals, against_the_clock: Intervals, *, trials: int, raised: int = 0) -> Verdict:
+def verdict(
+    scores: Scores, intervals: Intervals, against_the_clock: Intervals, *, trials: int, raised: int = 0, skills: Mapping[str, str] = SKILLS
+) -> Verdict:
     """Which skill the intervals show, said plainly.
 
     scores, intervals: of the model. against_the_clock: `difference_intervals` of the model minus the time-of-day table.
     trials: configurations ever scored for this symbol and horizon, this one included. raised: alarms.
-    Skill in timing or direction is shown when the whole interval of its AUC lies above one half.
+    skills: {score: words}. A skill is shown when the whole interval of its AUC lies above one half.
     """
-    shown = {name: bool((interval := intervals.get(f"auc_{name}")) and interval[0] > 0.5) for name in ("timing", "direction")}
+    shown = {name: bool((interval := intervals.get(name)) and interval[0] > 0.5) for name in skills}
     loss = against_the_clock.get("log_loss")
     beats = bool(loss and loss[1] < 0.0)
-    parts = [_part(name, is_shown, scores, intervals) for name, is_shown in shown.items()]
+    parts = [_part(skills[name], is_shown, scores.get(name), intervals.get(name)) for name, is_shown in shown.items()]
     is_worse = bool(loss and loss[0] > 0.0)
     is_what = "below" if beats else "above" if is_worse else "not shown to be below"
     clock = f"log loss is {is_what} that of a time-of-day table"
@@ -119,12 +125,11 @@ def verdict(scores: Scores, intervals: Intervals, against_the_clock: Intervals, 
         sentence += f" {trials} configurations have been scored here: the best of them looks better than it is, and the intervals do not allow for that."
     else:
         sentence += " It is the only configuration scored here so far."
-    skill = " and ".join(name for name, is_shown in shown.items() if is_shown) or "none"
-    return Verdict(skill, beats, sentence, trials)  # type: ignore[arg-type]
+    skill = " and ".join(skills[name] for name, is_shown in shown.items() if is_shown) or "none"
+    return Verdict(skill, beats, sentence, trials)
 
 
-def _part(name: str, is_shown: bool, scores: Scores, intervals: Intervals) -> str:
-    value, interval = scores.get(f"auc_{name}"), intervals.get(f"auc_{name}")
+def _part(name: str, is_shown: bool, value: float | None, interval: Interval) -> str:
     if value is None:
         return f"{name} cannot be judged"
     return f"{'skill' if is_shown else 'no skill shown'} in {name} (AUC {value:.3f}{' ' + _span(interval) if interval else ''})"
