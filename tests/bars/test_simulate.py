@@ -13,7 +13,7 @@ from barsmith.bars import simulate_truth
 from barsmith.bars.cleaning import clean
 from barsmith.bars.ladder import Rung, ladder
 from barsmith.bars.minutes import Minutes, as_minutes
-from barsmith.bars.reading import validate_frame
+from barsmith.bars.reading import Rules, validate_frame
 from barsmith.bars.sessions import load_sessions
 from barsmith.bars.simulate import Simulated, signal, simulate
 from barsmith.errors import UsageError
@@ -50,7 +50,7 @@ def test_bars_are_bars_on_the_tick_grid_in_the_contracts_own_sessions(symbol: st
     assert (np.diff(time) > 0).all()
     assert (load_sessions(contract.calendar).numbers(time) >= 0).all()
     assert simulated.bars["volume"].min() >= 1
-    assert validate_frame(simulated.bars, symbol=symbol).frame["close"].to_list() == close.tolist()
+    assert validate_frame(simulated.bars, Rules(symbol, history=False)).frame["close"].to_list() == close.tolist()
 
 
 def test_the_days_asked_for_are_the_sessions_of_the_calendar_with_its_half_days() -> None:
