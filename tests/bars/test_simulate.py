@@ -19,6 +19,7 @@ from barsmith.bars.simulate import Simulated, signal, simulate
 from barsmith.errors import UsageError
 from barsmith.instruments import SHIPPED, instrument
 from barsmith.labels.barriers import triple_barrier, wilder_atr
+from barsmith.labels.outcomes import default_barriers
 
 DAYS, PATHS = 60, 200
 
@@ -132,8 +133,8 @@ def labels_and_truth(symbol: str, edge: float, seed: int, horizon: int) -> tuple
     """Labels as barsmith.labels sees the published bars, and the probabilities of [short, neutral, long] for the same rows."""
     simulated, contract = market(symbol, edge, seed), instrument(symbol)
     minutes, bars = base_bars(simulated, symbol)
-    barriers = {"k_up": contract.k_up, "k_down": contract.k_down}
-    labels = triple_barrier(minutes, bars, wilder_atr(bars), horizons=(horizon,), **barriers)[horizon]
+    barriers = default_barriers(contract.k_up, contract.k_down, (horizon,))
+    labels = triple_barrier(minutes, bars, wilder_atr(bars), barriers=barriers)[horizon]
     table = simulated.truth.select(f"prob_{side}_h{horizon}" for side in ("short", "neutral", "long"))
     rows = np.flatnonzero(labels.has_label)
     return labels.label[rows], table.to_numpy()[rows]
