@@ -23,6 +23,7 @@ from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import load_sessions
 from barsmith.bars.simulate import simulate
 from barsmith.labels.barriers import triple_barrier, wilder_atr
+from barsmith.labels.outcomes import Barriers, default_barriers
 
 HORIZONS = (5, 10, 15, 20)
 K_UP, K_DOWN = 1.5, 1.0
@@ -42,12 +43,11 @@ def market(days: int) -> tuple[Minutes, Rung, np.ndarray]:
 
 
 def ours(minutes: Minutes, base: Rung, atr: np.ndarray) -> dict[str, Work]:
-    own = {h: 1.0 + h / 10 for h in HORIZONS}
+    same = default_barriers(K_UP, K_DOWN, HORIZONS)
+    own = {h: Barriers(1.0 + h / 10, 1.0 + h / 10, h) for h in HORIZONS}
     return {
-        "barsmith": lambda: triple_barrier(minutes, base, atr, horizons=HORIZONS, k_up=K_UP, k_down=K_DOWN),
-        "barsmith, barriers of its own for each horizon": lambda: triple_barrier(
-            minutes, base, atr, horizons=HORIZONS, k_up=own, k_down=own
-        ),
+        "barsmith": lambda: triple_barrier(minutes, base, atr, barriers=same),
+        "barsmith, barriers of its own for each horizon": lambda: triple_barrier(minutes, base, atr, barriers=own),
     }
 
 

@@ -13,7 +13,7 @@ import os
 import socket
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 from hand_bars import HEADER, START, cells, csv_text, minute_bars, with_cell, written
 
-from barsmith.bars.reading import read_raw
+from barsmith.bars.reading import Rules, read_raw
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import DataError, UsageError
 
@@ -277,24 +277,22 @@ def _name(tried: Case) -> str:
 @pytest.mark.parametrize("tried", CASES, ids=_name)
 def test_a_bad_input_is_refused_or_handled_as_the_list_says(tried: Case, tmp_path: Path) -> None:
     path = tried.build(tmp_path)
-    keywords: dict[str, Any] = {"symbol": "MES", **tried.keywords}
-    if tried.id == "B83":
-        keywords["root"] = tmp_path / "raw"
+    rules, root = Rules("MES", **tried.keywords), tmp_path / "raw" if tried.id == "B83" else None
     if tried.disposition in ("REJECT", "ROW"):
         with pytest.raises((DataError, UsageError)) as error:
-            read_raw(path, **keywords)
+            read_raw(path, rules, root=root)
         assert error.value.code == tried.code
         assert error.value.exit_code == (2 if tried.code in ("bars/not-found", "bars/not-a-file") else 3)
         assert all(error.value.as_dict().values())
         assert "\n" not in str(error.value)
     if tried.disposition == "ROW":
-        raw = read_raw(path, **keywords, on_bad_rows="quarantine")
+        raw = read_raw(path, replace(rules, on_bad_rows="quarantine"))
         assert raw.rejects.select("row", "reason").rows() == [(4, tried.code)]
         assert raw.frame.equals(BARS.filter(pl.int_range(pl.len()) != 3))
     if tried.disposition == "WARN":
-        assert read_raw(path, **keywords).quality.warned(tried.code) > 0
+        assert read_raw(path, rules).quality.warned(tried.code) > 0
     if tried.disposition == "OK":
-        assert read_raw(path, **keywords).frame.equals(BARS)
+        assert read_raw(path, rules).frame.equals(BARS)
 
 
 @pytest.mark.real

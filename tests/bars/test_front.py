@@ -15,7 +15,7 @@ from barsmith.bars.cleaning import clean
 from barsmith.bars.contracts import expiry
 from barsmith.bars.front import fronts
 from barsmith.bars.minutes import as_datetime, minute_of
-from barsmith.bars.reading import RawBars, read_raw, validate_frame
+from barsmith.bars.reading import RawBars, Rules, read_raw, validate_frame
 from barsmith.bars.rolls import roll_list
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import DataError
@@ -43,7 +43,7 @@ def market(volumes: list[dict[str, float]], prices: dict[str, float] | None = No
 
 
 def read(frame: pl.DataFrame) -> RawBars:
-    return validate_frame(frame, symbol="MES")
+    return validate_frame(frame, Rules("MES", history=False))
 
 
 def contracts_by_session(raw: RawBars) -> list[str]:
@@ -142,7 +142,7 @@ def test_contracts_without_an_expiry_cannot_be_put_in_order() -> None:
         [BAR.with_columns(contract=pl.lit(name)) for BAR in [market([{"MESU5": 1}] * 3).drop("symbol")] for name in ("17077", "42")]
     )
     with pytest.raises(DataError, match="does not say when it expires") as error:
-        validate_frame(frame, symbol="MES")
+        validate_frame(frame, Rules("MES", history=False))
     assert error.value.code == "bars/several-contracts"
 
 
@@ -157,7 +157,7 @@ def test_a_name_says_its_expiry(name: str, when: tuple[int, int] | None) -> None
 
 @pytest.mark.real
 def test_the_real_contracts_become_the_continuous_series_that_was_built_from_them(real_data: Path) -> None:
-    raw = read_raw(real_data / "MGC_1m_contracts_sample.parquet", symbol="MGC")
+    raw = read_raw(real_data / "MGC_1m_contracts_sample.parquet", Rules("MGC"))
     q = raw.quality
     truth = pl.read_parquet(real_data / "MGC_1m.parquet").drop("symbol")
     first, last = datetime(2025, 11, 17, 23, tzinfo=UTC), raw.frame["datetime"][-1]  # the first session has none before it

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from hand_bars import HEADER, START, cells, csv_text, minute_bars, with_cell, written
 
-from barsmith.bars.reading import RawBars, read_bars, read_raw, validate_frame
+from barsmith.bars.reading import RawBars, Rules, read_bars, read_raw, validate_frame
 from barsmith.errors import BarsmithError, DataError, StorageError, UsageError
 
 BARS = minute_bars()
-QUARANTINE = {"symbol": "MES", "on_bad_rows": "quarantine"}
+QUARANTINE = Rules("MES", on_bad_rows="quarantine", history=False)
 
 
 def accounted(raw: RawBars) -> bool:
@@ -36,7 +36,7 @@ def test_a_csv_and_a_parquet_file_of_the_same_bars_read_alike(tmp_path: Path) ->
 
 
 def test_a_frame_that_was_read_is_valid_as_it_is() -> None:
-    raw = validate_frame(BARS, symbol="MES")
+    raw = validate_frame(BARS, Rules("MES", history=False))
     assert raw.frame.equals(BARS)
     assert raw.quality.warnings == []
     assert raw.rejects.columns == ["row", *HEADER, "reason"]
@@ -44,15 +44,15 @@ def test_a_frame_that_was_read_is_valid_as_it_is() -> None:
 
 
 def test_a_frame_of_one_bar_can_be_predicted_on_but_not_learnt_from() -> None:
-    assert validate_frame(BARS.head(1), symbol="MES").frame.height == 1
+    assert validate_frame(BARS.head(1), Rules("MES", history=False)).frame.height == 1
     with pytest.raises(DataError) as error:
-        validate_frame(BARS.head(1), symbol="MES", history=True)
+        validate_frame(BARS.head(1), Rules("MES"))
     assert error.value.code == "bars/too-few-rows"
 
 
 def test_something_else_than_a_polars_frame_is_refused_with_its_type() -> None:
     with pytest.raises(DataError, match=r"polars.DataFrame, came builtins.dict"):
-        validate_frame({"open": [1.0]}, symbol="MES")  # type: ignore[arg-type]
+        validate_frame({"open": [1.0]}, Rules("MES", history=False))  # type: ignore[arg-type]
 
 
 def test_close_stamps_are_shifted_by_one_minute(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_close_stamps_are_shifted_by_one_minute(tmp_path: Path) -> None:
 def test_the_record_says_how_the_file_was_read(tmp_path: Path) -> None:
     rows = [[*row, "x"] for row in cells(BARS, "%Y%m%d %H%M%S")]
     text = csv_text(rows, ";", ("Time", "O", "H", "L", "Last", "Vol", "note"), "\r\n")
-    record = read_raw(written(tmp_path / "a.txt", text), symbol="MES", timezone="UTC").quality.as_dict()
+    record = read_raw(written(tmp_path / "a.txt", text), Rules("MES", timezone="UTC")).quality.as_dict()
     assert json.loads(json.dumps(record)) == record
     assert record["columns"] == {"datetime": "Time", "open": "O", "high": "H", "low": "L", "close": "Last", "volume": "Vol"}
     assert record["ignored"] == ["note"]
@@ -76,7 +76,7 @@ def test_the_record_says_how_the_file_was_read(tmp_path: Path) -> None:
 
 def test_of_bars_with_one_stamp_the_last_is_kept_and_the_rest_counted() -> None:
     again = BARS[[3, 3]].with_columns(volume=pl.Series([10.0, 99.0]))
-    raw = validate_frame(pl.concat([BARS, again]), symbol="MES")
+    raw = validate_frame(pl.concat([BARS, again]), Rules("MES", history=False))
     assert raw.frame["volume"].to_list() == [10.0 + i if i != 3 else 99.0 for i in range(40)]
     assert raw.quality.duplicates == 2
     assert raw.quality.warned("bars/duplicate") == 2
@@ -84,10 +84,10 @@ def test_of_bars_with_one_stamp_the_last_is_kept_and_the_rest_counted() -> None:
 
 
 def test_unsorted_bars_are_sorted_and_counted() -> None:
-    raw = validate_frame(BARS.reverse(), symbol="MES")
+    raw = validate_frame(BARS.reverse(), Rules("MES", history=False))
     assert raw.frame.equals(BARS)
     assert raw.quality.warned("bars/unsorted") == 39
-    swapped = validate_frame(BARS[[0, 2, 1, *range(3, 40)]], symbol="MES")
+    swapped = validate_frame(BARS[[0, 2, 1, *range(3, 40)]], Rules("MES", history=False))
     assert swapped.frame.equals(BARS)
     assert swapped.quality.warnings[0].first == ("bar 3 (2025-06-12 14:01 UTC)",)
 
@@ -105,7 +105,7 @@ def test_the_error_names_the_bar_its_time_and_its_prices(tmp_path: Path) -> None
 def test_the_error_names_twenty_bars_and_counts_the_rest() -> None:
     bad = BARS.with_columns(close=pl.when(pl.int_range(pl.len()) < 25).then(float("nan")).otherwise("close"))
     with pytest.raises(DataError) as error:
-        validate_frame(bad, symbol="MES")
+        validate_frame(bad, Rules("MES", history=False))
     assert "bar 1 (" in error.value.came
     assert "(25 such bars, next 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, ...)" in error.value.came
 
@@ -115,7 +115,7 @@ def test_bad_bars_are_put_aside_with_their_reasons_where_asked() -> None:
         high=pl.when(pl.int_range(pl.len()) == 5).then(1.0).otherwise("high"),
         volume=pl.when(pl.int_range(pl.len()) == 9).then(-1.0).otherwise("volume"),
     )
-    raw = validate_frame(bad, **QUARANTINE)
+    raw = validate_frame(bad, QUARANTINE)
     assert raw.rejects.select("row", "reason").rows() == [(6, "bars/high-below-low"), (10, "bars/negative-volume")]
     assert raw.frame.height == 38
     assert raw.quality.warned("bars/high-below-low") == 1
@@ -124,7 +124,7 @@ def test_bad_bars_are_put_aside_with_their_reasons_where_asked() -> None:
 
 def test_a_bad_duplicate_does_not_replace_a_good_bar() -> None:
     bad = BARS[[3]].with_columns(low=pl.lit(0.0))
-    raw = validate_frame(pl.concat([BARS, bad]), **QUARANTINE)
+    raw = validate_frame(pl.concat([BARS, bad]), QUARANTINE)
     assert raw.frame.equals(BARS)
     assert (raw.quality.quarantined, raw.quality.duplicates) == (1, 0)
 
@@ -134,7 +134,7 @@ def test_repair_widens_the_range_to_the_body_and_invents_no_price() -> None:
         high=pl.when(pl.int_range(pl.len()) == 5).then(6001.0).otherwise("high"),
         low=pl.when(pl.int_range(pl.len()) == 9).then(6002.4).otherwise("low"),
     )
-    raw = validate_frame(narrow, symbol="MES", repair=True)
+    raw = validate_frame(narrow, Rules("MES", repair=True, history=False))
     assert raw.frame["high"][5] == BARS["close"][5] == 6001.5
     assert raw.frame["low"][9] == BARS["open"][9] == 6002.25
     assert raw.quality.repaired == raw.quality.warned("bars/repaired") == 2
@@ -142,34 +142,34 @@ def test_repair_widens_the_range_to_the_body_and_invents_no_price() -> None:
 
 def test_repair_leaves_a_high_below_the_low_refused() -> None:
     with pytest.raises(DataError) as error:
-        validate_frame(BARS.with_columns(high="low", low="high"), symbol="MES", repair=True)
+        validate_frame(BARS.with_columns(high="low", low="high"), Rules("MES", repair=True, history=False))
     assert error.value.code == "bars/high-below-low"
 
 
 def test_the_bar_that_is_still_forming_is_left_out_and_later_ones_are_refused() -> None:
     now = START + timedelta(minutes=39, seconds=30)
-    raw = validate_frame(BARS, symbol="MES", now=now)
+    raw = validate_frame(BARS, Rules("MES", now=now, history=False))
     assert raw.frame.equals(BARS.head(39))
     assert (raw.quality.unfinished, raw.quality.warned("bars/partial-last")) == (1, 1)
     assert accounted(raw)
     with pytest.raises(DataError) as error:
-        validate_frame(BARS, symbol="MES", now=now - timedelta(minutes=2))
+        validate_frame(BARS, Rules("MES", now=now - timedelta(minutes=2), history=False))
     assert error.value.code == "bars/future"
-    assert validate_frame(BARS, symbol="MES", now=now + timedelta(seconds=30)).frame.height == 40
+    assert validate_frame(BARS, Rules("MES", now=now + timedelta(seconds=30), history=False)).frame.height == 40
 
 
 def test_price_limits_are_the_instruments() -> None:
     with pytest.raises(DataError) as error:
-        validate_frame(BARS, symbol="MES", price_limits=(1.0, 6005.0))
+        validate_frame(BARS, Rules("MES", price_limits=(1.0, 6005.0), history=False))
     assert error.value.code == "bars/out-of-range"
 
 
 def test_a_roll_ratio_is_carried_and_must_be_above_zero() -> None:
     ratio = [None] * 39 + [1.01]
-    raw = validate_frame(BARS.with_columns(roll_ratio=pl.Series(ratio)), symbol="MES")
+    raw = validate_frame(BARS.with_columns(roll_ratio=pl.Series(ratio)), Rules("MES", history=False))
     assert raw.frame["roll_ratio"].to_list() == ratio
     with pytest.raises(DataError) as error:
-        validate_frame(BARS.with_columns(roll_ratio=pl.Series([None] * 39 + [0.0])), symbol="MES")
+        validate_frame(BARS.with_columns(roll_ratio=pl.Series([None] * 39 + [0.0])), Rules("MES", history=False))
     assert error.value.code == "bars/roll-ratio"
 
 
@@ -198,10 +198,10 @@ def test_a_link_out_of_the_root_is_refused_unless_allowed(tmp_path: Path) -> Non
     link = tmp_path / "raw" / "MES_1m.csv"
     link.symlink_to(tmp_path / "away.csv")
     with pytest.raises(DataError) as error:
-        read_raw(link, symbol="MES", root=tmp_path / "raw")
+        read_raw(link, Rules("MES"), root=tmp_path / "raw")
     assert error.value.code == "bars/outside-root"
-    assert read_raw(link, symbol="MES", root=tmp_path / "raw", allow_outside=True).frame.equals(BARS)
-    assert read_raw(link, symbol="MES", root=tmp_path).frame.equals(BARS)
+    assert read_raw(link, Rules("MES"), root=tmp_path / "raw", allow_outside=True).frame.equals(BARS)
+    assert read_raw(link, Rules("MES"), root=tmp_path).frame.equals(BARS)
 
 
 def grows(path: Path, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,13 +256,13 @@ def test_a_disk_that_fails_is_a_storage_error_and_a_locked_file_a_data_error(tmp
 )
 def test_a_wrong_keyword_is_a_usage_error(keywords: dict[str, str], code: str) -> None:
     with pytest.raises(UsageError) as error:
-        validate_frame(BARS, **{"symbol": "MES", **keywords})  # type: ignore[arg-type]
+        validate_frame(BARS, Rules(**{"symbol": "MES", **keywords}, history=False))  # type: ignore[arg-type]
     assert error.value.code == code
 
 
 def test_an_error_can_be_told_as_json() -> None:
     with pytest.raises(DataError) as error:
-        validate_frame(BARS.clear(), symbol="MES")
+        validate_frame(BARS.clear(), Rules("MES", history=False))
     assert set(error.value.as_dict()) == {"code", "expected", "came", "do", "where"}
     assert error.value.code == "bars/no-rows"
 
@@ -278,7 +278,7 @@ def test_the_raw_samples_are_the_rows_of_the_parquet_file(real_data: Path, name:
 @pytest.mark.real
 @pytest.mark.parametrize(("symbol", "rows", "volume"), [("MES", 298_061, 257_463_437), ("MGC", 351_285, 69_308_858)])
 def test_the_real_files_are_read_whole(real_data: Path, symbol: str, rows: int, volume: int) -> None:
-    raw = read_raw(real_data / f"{symbol}_1m.parquet", symbol=symbol)
+    raw = read_raw(real_data / f"{symbol}_1m.parquet", Rules(symbol))
     assert (raw.quality.rows_read, raw.quality.rows_kept) == (rows, rows)
     assert raw.frame["volume"].sum() == volume
     assert codes(raw) == {"bars/no-checksum", "bars/gap"}
@@ -288,6 +288,6 @@ def test_the_real_files_are_read_whole(real_data: Path, symbol: str, rows: int, 
 @pytest.mark.real
 def test_the_file_of_another_symbol_is_refused(real_data: Path) -> None:
     with pytest.raises(DataError) as error:
-        read_raw(real_data / "MGC_1m.parquet", symbol="MES")
+        read_raw(real_data / "MGC_1m.parquet", Rules("MES"))
     assert error.value.code == "bars/symbol"
     assert datetime.now(UTC) > datetime(2026, 6, 9, tzinfo=UTC), "the clock is behind the real bars"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barsmith.bars.quality import Quality, Warned
-from barsmith.bars.reading import read_raw, validate_frame
+from barsmith.bars.reading import Rules, read_raw, validate_frame
 from barsmith.bars.row_checks import ROW_CHECKS, Bounds, all_good, bad_rows
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import DataError
@@ -23,7 +23,7 @@ EQUITY = load_sessions("equity_index")
 
 
 def warning(frame: pl.DataFrame, code: str, **keywords: object) -> Warned | None:
-    found = [w for w in validate_frame(frame, symbol="MES", **keywords).quality.warnings if w.code == code]  # type: ignore[arg-type]
+    found = [w for w in validate_frame(frame, Rules("MES", **keywords, history=False)).quality.warnings if w.code == code]  # type: ignore[arg-type]
     return found[0] if found else None
 
 
@@ -39,21 +39,21 @@ def sessions(*days: tuple[int, int], shift: int = 0) -> pl.DataFrame:
 
 
 def test_clean_bars_raise_no_warning() -> None:
-    assert validate_frame(BARS, symbol="MES", history=True, tick_size=0.25).quality.warnings == []
+    assert validate_frame(BARS, Rules("MES", tick_size=0.25)).quality.warnings == []
 
 
 def test_five_minute_bars_are_refused() -> None:
     with pytest.raises(DataError, match="bars 5 minutes apart in 39 of 39 cases") as error:
-        validate_frame(minute_bars(40, step=5), symbol="MES")
+        validate_frame(minute_bars(40, step=5), Rules("MES", history=False))
     assert error.value.code == "bars/wrong-interval"
 
 
 def test_prices_that_never_move_are_refused_in_a_history() -> None:
     flat = set_price(BARS, range(120), 6000.0, ("open", "high", "low", "close"))
     with pytest.raises(DataError) as error:
-        validate_frame(flat, symbol="MES", history=True)
+        validate_frame(flat, Rules("MES"))
     assert error.value.code == "bars/constant"
-    assert validate_frame(flat, symbol="MES").frame.height == 120
+    assert validate_frame(flat, Rules("MES", history=False)).frame.height == 120
 
 
 def test_missing_minutes_are_counted_and_breaks_are_not() -> None:
@@ -78,7 +78,7 @@ def test_thirty_bars_that_do_not_differ_are_a_frozen_feed_and_twenty_nine_are_no
         frozen = BARS
         for name in ("open", "high", "low", "close", "volume"):
             frozen = set_price(frozen, range(20, 20 + bars), float(BARS[name][20]), (name,))
-        quality = validate_frame(frozen, symbol="MES").quality
+        quality = validate_frame(frozen, Rules("MES", history=False)).quality
         assert quality.warned("bars/stale-feed") == expected
         assert quality.stale == ([("2025-06-12T14:20Z", "2025-06-12T14:49Z")] if expected else [])
 
@@ -113,7 +113,7 @@ def test_prices_off_the_tick_are_counted() -> None:
 
 
 def test_whole_sessions_fit_the_calendar() -> None:
-    assert validate_frame(sessions((6, 10), (6, 11), (6, 12)), symbol="MES", sessions=EQUITY).quality.warnings == []
+    assert validate_frame(sessions((6, 10), (6, 11), (6, 12)), Rules("MES", sessions=EQUITY, history=False)).quality.warnings == []
 
 
 def test_gaps_are_counted_within_sessions_only() -> None:
@@ -126,7 +126,7 @@ def test_gaps_are_counted_within_sessions_only() -> None:
 
 def test_bars_outside_the_session_are_counted_and_kept() -> None:
     stray = minute_bars(3, datetime(2025, 6, 14, 15, 0, tzinfo=UTC))  # a Saturday
-    raw = validate_frame(pl.concat([sessions((6, 13)), stray]), symbol="MES", sessions=EQUITY)
+    raw = validate_frame(pl.concat([sessions((6, 13)), stray]), Rules("MES", sessions=EQUITY, history=False))
     assert raw.quality.warned("bars/out-of-session") == 3
     assert raw.frame.height == 1383
 
@@ -175,7 +175,7 @@ def test_the_real_bars_have_the_gaps_that_were_counted_by_others(
     real_data: Path, symbol: str, calendar: str, missing: int, outside: int, days: int
 ) -> None:
     raw = read_raw(
-        real_data / f"{symbol}_1m.parquet", symbol=symbol, sessions=load_sessions(calendar), tick_size=0.25 if symbol == "MES" else 0.1
+        real_data / f"{symbol}_1m.parquet", Rules(symbol, sessions=load_sessions(calendar), tick_size=0.25 if symbol == "MES" else 0.1)
     )
     quality = raw.quality
     assert quality.warned("bars/gap") == missing
@@ -186,5 +186,5 @@ def test_the_real_bars_have_the_gaps_that_were_counted_by_others(
 
 @pytest.mark.real
 def test_the_real_close_stamps_read_as_opens_are_suspected(real_data: Path) -> None:
-    raw = read_raw(real_data / "MES_raw_sample.csv", symbol="MES", timezone="UTC", sessions=EQUITY)
+    raw = read_raw(real_data / "MES_raw_sample.csv", Rules("MES", timezone="UTC", sessions=EQUITY))
     assert raw.quality.warned("bars/stamp-convention") == 3  # the fourth session is cut

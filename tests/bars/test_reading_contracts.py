@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from hand_bars import minute_bars
 
-from barsmith.bars.reading import RawBars, validate_frame
+from barsmith.bars.reading import RawBars, Rules, validate_frame
 from barsmith.errors import DataError
 
 BARS = minute_bars()
@@ -16,7 +16,7 @@ BARS = minute_bars()
 
 def named(*names: str | None, column: str = "symbol", symbol: str = "MES") -> RawBars:
     frame = BARS.head(len(names)).with_columns(pl.Series(column, names, pl.String))
-    return validate_frame(frame, symbol=symbol)
+    return validate_frame(frame, Rules(symbol, history=False))
 
 
 def refused(*names: str | None, column: str = "symbol", symbol: str = "MES") -> str:
@@ -45,14 +45,14 @@ def test_contracts_one_after_the_other_are_fine() -> None:
 
 def test_contracts_are_sorted_with_their_bars() -> None:
     frame = BARS.head(3).with_columns(symbol=pl.Series(["MESU5", "MESZ5", "MESZ5"])).reverse()
-    assert validate_frame(frame, symbol="MES").frame["contract"].to_list() == ["MESU5", "MESZ5", "MESZ5"]
+    assert validate_frame(frame, Rules("MES", history=False)).frame["contract"].to_list() == ["MESU5", "MESZ5", "MESZ5"]
 
 
 def test_contracts_side_by_side_within_one_session_are_refused_since_nothing_chooses_among_them() -> None:
     assert refused("MESU5", "MESZ5", "MESU5") == "bars/several-contracts"
     same_minute = pl.concat([BARS.head(2).with_columns(symbol=pl.lit("MESU5")), BARS[1:3].with_columns(symbol=pl.lit("MESZ5"))])
     with pytest.raises(DataError, match="2 contracts within one session"):
-        validate_frame(same_minute, symbol="MES")
+        validate_frame(same_minute, Rules("MES", history=False))
 
 
 def test_calendar_spreads_are_left_out_and_counted() -> None:
@@ -74,12 +74,12 @@ def test_root_and_contracts_in_one_column_are_refused() -> None:
 
 def test_a_contract_column_stands_beside_the_symbol_column() -> None:
     frame = BARS.with_columns(symbol=pl.lit("MES"), contract=pl.lit("MESU5"))
-    assert validate_frame(frame, symbol="MES").quality.contracts == ["MESU5"]
+    assert validate_frame(frame, Rules("MES", history=False)).quality.contracts == ["MESU5"]
     with pytest.raises(DataError):
-        validate_frame(frame, symbol="MNQ")
+        validate_frame(frame, Rules("MNQ", history=False))
 
 
 def test_shifted_bars_of_one_contract_may_repeat_a_minute() -> None:
     again = pl.concat([BARS, BARS.head(1)]).with_columns(symbol=pl.lit("MESU5"))
-    raw = validate_frame(again.with_columns(pl.col("datetime") + timedelta(days=1)), symbol="MES")
+    raw = validate_frame(again.with_columns(pl.col("datetime") + timedelta(days=1)), Rules("MES", history=False))
     assert raw.quality.duplicates == 1

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barsmith.bars.columns import ALIASES, assign
-from barsmith.bars.reading import read_bars, read_raw
+from barsmith.bars.reading import Rules, read_bars, read_raw
 from barsmith.errors import BarsmithError, DataError
 
 BARS = minute_bars()
@@ -53,7 +53,7 @@ def test_a_file_without_a_header_and_with_other_fields_is_refused(tmp_path: Path
 def test_mixed_line_ends_blank_lines_and_a_missing_last_line_end_are_forgiven(tmp_path: Path) -> None:
     lines = csv_text(ROWS).splitlines()
     text = "\n\n" + "\r\n".join(lines[:10]) + "\n\n" + "\r".join(lines[10:20]) + "\n" + "\n".join(lines[20:])
-    raw = read_raw(written(tmp_path / "a.csv", text), symbol="MES")
+    raw = read_raw(written(tmp_path / "a.csv", text), Rules("MES"))
     assert raw.frame.equals(BARS)
     assert raw.quality.line_ends == "mixed"
 
@@ -98,7 +98,7 @@ def test_lines_before_the_header_are_refused(tmp_path: Path) -> None:
 def test_decimal_commas_are_found_and_recorded(tmp_path: Path) -> None:
     rows = [[row[0], *(value.replace(".", ",") for value in row[1:])] for row in ROWS]
     for separator in (";", "\t", "|"):
-        raw = read_raw(written(tmp_path / "a.csv", csv_text(rows, separator)), symbol="MES")
+        raw = read_raw(written(tmp_path / "a.csv", csv_text(rows, separator)), Rules("MES"))
         assert raw.frame.equals(BARS)
         assert (raw.quality.decimal, raw.quality.separator) == (",", separator)
 
@@ -151,7 +151,7 @@ def test_a_quotation_mark_that_is_not_closed_is_refused(tmp_path: Path) -> None:
 
 def test_quoted_fields_may_hold_separators_and_line_ends(tmp_path: Path) -> None:
     rows = [[*row, '"a, b\nc"'] for row in ROWS]
-    raw = read_raw(written(tmp_path / "a.csv", csv_text(rows, ",", (*HEADER, "note"))), symbol="MES")
+    raw = read_raw(written(tmp_path / "a.csv", csv_text(rows, ",", (*HEADER, "note"))), Rules("MES"))
     assert raw.frame.equals(BARS)
     assert raw.quality.ignored == ["note"]
 
@@ -247,7 +247,7 @@ def test_bars_written_in_any_dialect_are_read_back(
     content = mark + csv_text(texts, separator, HEADER if header else None, line_end)
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder) / "a.csv", content if ends else content.removesuffix(line_end))
-        raw = read_raw(path, symbol="MES", timezone=zone, history=False)
+        raw = read_raw(path, Rules("MES", timezone=zone, history=False))
     expected = pl.DataFrame(rows, schema=BARS.schema, orient="row")
     assert raw.frame.equals(expected)
     assert raw.quality.decimal == ("," if comma else ".")
@@ -265,7 +265,7 @@ def test_damaged_text_is_read_or_refused_but_never_crashes(tmp_path: Path) -> No
         if rng.random() < 0.3:
             del content[rng.randrange(len(content)) :]
         try:
-            raw = read_raw(written(tmp_path / "a.csv", bytes(content)), symbol="MES")
+            raw = read_raw(written(tmp_path / "a.csv", bytes(content)), Rules("MES"))
             quality = raw.quality
             assert quality.rows_read == quality.rows_kept + quality.duplicates + quality.quarantined + quality.unfinished
             outcomes.add("read")

@@ -14,7 +14,7 @@ import pytest
 from hand_bars import minute_bars, written
 
 from barsmith.bars.parquet_reader import has_checksum
-from barsmith.bars.reading import read_bars, read_raw
+from barsmith.bars.reading import Rules, read_bars, read_raw
 from barsmith.errors import BarsmithError, DataError
 
 BARS = minute_bars()
@@ -59,7 +59,7 @@ def test_a_file_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
 def test_pages_without_checksums_are_told(tmp_path: Path, version: str, dictionary: bool) -> None:
     for has in (True, False):
         data = parquet(write_page_checksum=has, data_page_version=version, use_dictionary=dictionary)
-        raw = read_raw(written(tmp_path / "a.parquet", data), symbol="MES")
+        raw = read_raw(written(tmp_path / "a.parquet", data), Rules("MES"))
         assert raw.quality.warned("bars/no-checksum") == (not has)
         assert has_checksum(data) == has
     assert not has_checksum(b"PAR1")

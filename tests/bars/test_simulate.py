@@ -13,12 +13,13 @@ from barsmith.bars import simulate_truth
 from barsmith.bars.cleaning import clean
 from barsmith.bars.ladder import Rung, ladder
 from barsmith.bars.minutes import Minutes, as_minutes
-from barsmith.bars.reading import validate_frame
+from barsmith.bars.reading import Rules, validate_frame
 from barsmith.bars.sessions import load_sessions
 from barsmith.bars.simulate import Simulated, signal, simulate
 from barsmith.errors import UsageError
 from barsmith.instruments import SHIPPED, instrument
 from barsmith.labels.barriers import triple_barrier, wilder_atr
+from barsmith.labels.outcomes import default_barriers
 
 DAYS, PATHS = 60, 200
 
@@ -50,7 +51,7 @@ def test_bars_are_bars_on_the_tick_grid_in_the_contracts_own_sessions(symbol: st
     assert (np.diff(time) > 0).all()
     assert (load_sessions(contract.calendar).numbers(time) >= 0).all()
     assert simulated.bars["volume"].min() >= 1
-    assert validate_frame(simulated.bars, symbol=symbol).frame["close"].to_list() == close.tolist()
+    assert validate_frame(simulated.bars, Rules(symbol, history=False)).frame["close"].to_list() == close.tolist()
 
 
 def test_the_days_asked_for_are_the_sessions_of_the_calendar_with_its_half_days() -> None:
@@ -132,8 +133,8 @@ def labels_and_truth(symbol: str, edge: float, seed: int, horizon: int) -> tuple
     """Labels as barsmith.labels sees the published bars, and the probabilities of [short, neutral, long] for the same rows."""
     simulated, contract = market(symbol, edge, seed), instrument(symbol)
     minutes, bars = base_bars(simulated, symbol)
-    barriers = {"k_up": contract.k_up, "k_down": contract.k_down}
-    labels = triple_barrier(minutes, bars, wilder_atr(bars), horizons=(horizon,), **barriers)[horizon]
+    barriers = default_barriers(contract.k_up, contract.k_down, (horizon,))
+    labels = triple_barrier(minutes, bars, wilder_atr(bars), barriers=barriers)[horizon]
     table = simulated.truth.select(f"prob_{side}_h{horizon}" for side in ("short", "neutral", "long"))
     rows = np.flatnonzero(labels.has_label)
     return labels.label[rows], table.to_numpy()[rows]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from barsmith.bars.clocks import Clock, clock_rung
 from barsmith.bars.minutes import US_PER_MINUTE, Minutes, minute_of
-from barsmith.bars.reading import validate_frame
+from barsmith.bars.reading import Rules, validate_frame
 from barsmith.bars.sessions import load_sessions
 from barsmith.bars.trades import bars_from_trades, in_session, minutes_from_trades
 from barsmith.errors import DataError
@@ -129,7 +129,7 @@ def test_minutes_from_trades_are_raw_bars_without_the_minute_that_goes_on() -> N
     assert minutes.rows() == [(OPEN, 100.0, 103.0, 99.0, 99.0, 12.0)]
     both = minutes_from_trades(FIVE, now=OPEN + timedelta(minutes=2))
     assert both.rows()[1] == (OPEN + timedelta(minutes=1), 101.0, 102.0, 101.0, 102.0, 21.0)
-    assert validate_frame(both, symbol="MES").frame.equals(both)
+    assert validate_frame(both, Rules("MES", history=False)).frame.equals(both)
 
 
 def test_no_trades_make_no_bars() -> None:

@@ -19,6 +19,7 @@ from barsmith.bars.minutes import Minutes, minute_of
 from barsmith.bars.sessions import load_sessions
 from barsmith.errors import DataError, UsageError
 from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
+from barsmith.labels.outcomes import Barriers, default_barriers
 
 FLAT = [100.0, 100.0, 100.0, 100.0]
 
@@ -27,7 +28,7 @@ def label_one(path: list[list[float]], *, step: int = 2, max_bars: int = 2, k_up
     """Labels of a flat first bar of `step` minutes, ATR 1, followed by `path` minute by minute."""
     minutes = minutes_of(list(range(step + len(path))), [FLAT] * step + path)
     base = rung_of(minutes, step)
-    return triple_barrier(minutes, base, np.ones(len(base)), horizons=(max_bars,), k_up=k_up, k_down=k_down)[max_bars]
+    return triple_barrier(minutes, base, np.ones(len(base)), barriers=default_barriers(k_up, k_down, (max_bars,)))[max_bars]
 
 
 def test_the_entry_is_the_open_of_the_first_minute_of_the_next_bar_and_a_barrier_is_reached_by_equality():
@@ -56,7 +57,7 @@ def test_a_minute_that_touches_both_barriers_is_neutral_and_counted_as_a_tie():
 def test_a_timeout_is_known_at_the_end_of_the_last_bar_even_if_its_last_minute_is_missing():
     minutes = minutes_of([0, 1, 2, 3, 4], [FLAT, FLAT, FLAT, FLAT, [100, 101, 99.5, 100.5]])
     base = rung_of(minutes, 2)  # the last bar covers [4, 6), its minute 5 never traded
-    of = triple_barrier(minutes, base, np.ones(3), horizons=(2,), k_up=2.0, k_down=1.0)[2]
+    of = triple_barrier(minutes, base, np.ones(3), barriers=default_barriers(2.0, 1.0, (2,)))[2]
     assert (of.label[0], of.label_end[0], of.tie[0]) == (0, 6, False)
     assert of.log_return[0] == math.log(100.5 / 100)
     assert (of.mfe[0], of.mae[0]) == (1.0, 0.5)
@@ -64,7 +65,7 @@ def test_a_timeout_is_known_at_the_end_of_the_last_bar_even_if_its_last_minute_i
 
 def test_the_next_bar_is_the_next_one_that_exists_across_a_break():
     minutes = minutes_of([0, 1, 1000, 1001], [FLAT, FLAT, [103, 103, 103, 103], [103, 105, 103, 105]])
-    of = triple_barrier(minutes, rung_of(minutes, 2), np.ones(2), horizons=(1,), k_up=2.0, k_down=1.0)[1]
+    of = triple_barrier(minutes, rung_of(minutes, 2), np.ones(2), barriers=default_barriers(2.0, 1.0, (1,)))[1]
     assert (of.label[0], of.label_end[0]) == (1, 1002), "the gap from 100 to 103 is before the entry at 103"
 
 
@@ -77,7 +78,7 @@ def test_the_last_bars_have_no_label_whatever_was_touched():
 def test_a_roll_within_reach_of_the_patience_takes_the_label_even_after_an_early_touch():
     rise = [100.0, 110.0, 100.0, 100.0]
     minutes = minutes_of(list(range(6)), [FLAT, rise, rise, rise, FLAT, FLAT], [0, 0, 0, 0, 1, 1])
-    of = triple_barrier(minutes, rung_of(minutes, 1), np.ones(6), horizons=(1, 2), k_up=1.0, k_down=1.0)
+    of = triple_barrier(minutes, rung_of(minutes, 1), np.ones(6), barriers=default_barriers(1.0, 1.0, (1, 2)))
     assert of[1].has_label.tolist() == [True, True, True, False, True, False]
     assert of[2].has_label.tolist() == [True, True, False, False, False, False]
     assert of[1].label.tolist()[:3] == [1, 1, 1]
@@ -85,19 +86,19 @@ def test_a_roll_within_reach_of_the_patience_takes_the_label_even_after_an_early
 
 def test_the_bar_that_holds_the_change_belongs_to_the_new_contract():
     minutes = minutes_of(list(range(8)), [FLAT] * 8, [0, 0, 0, 1, 1, 1, 1, 1])
-    of = triple_barrier(minutes, rung_of(minutes, 2), np.ones(4), horizons=(1,), k_up=1.0, k_down=1.0)[1]
+    of = triple_barrier(minutes, rung_of(minutes, 2), np.ones(4), barriers=default_barriers(1.0, 1.0, (1,)))[1]
     assert of.has_label.tolist() == [False, True, True, False]
 
 
 def test_a_row_without_an_atr_has_no_label():
     minutes = minutes_of(list(range(4)), [FLAT] * 4)
-    of = triple_barrier(minutes, rung_of(minutes, 1), np.array([np.nan, 1, 1, 1]), horizons=(1,), k_up=1.0, k_down=1.0)[1]
+    of = triple_barrier(minutes, rung_of(minutes, 1), np.array([np.nan, 1, 1, 1]), barriers=default_barriers(1.0, 1.0, (1,)))[1]
     assert of.has_label.tolist() == [False, True, True, False]
 
 
 def test_an_atr_of_zero_is_a_tie_in_the_first_minute():
     minutes = minutes_of(list(range(3)), [FLAT] * 3)
-    of = triple_barrier(minutes, rung_of(minutes, 1), np.zeros(3), horizons=(1,), k_up=1.0, k_down=1.0)[1]
+    of = triple_barrier(minutes, rung_of(minutes, 1), np.zeros(3), barriers=default_barriers(1.0, 1.0, (1,)))[1]
     assert (of.label[0], of.tie[0], of.mae[0], of.mfe[0]) == (0, True, 0.0, 0.0)
 
 
@@ -105,9 +106,9 @@ def test_max_bars_is_the_horizon_unless_it_is_given_for_all_or_for_each():
     minutes = random_minutes(1)
     base = rung_of(minutes)
     atr = wilder_atr(base)
-    by_itself = triple_barrier(minutes, base, atr, horizons=(5, 10), k_up=1.5, k_down=1.0)
-    swapped = triple_barrier(minutes, base, atr, horizons=(5, 10), k_up=1.5, k_down=1.0, max_bars={5: 10, 10: 5})
-    for_all = triple_barrier(minutes, base, atr, horizons=(5, 10), k_up=1.5, k_down=1.0, max_bars=10)
+    by_itself = triple_barrier(minutes, base, atr, barriers=default_barriers(1.5, 1.0, (5, 10)))
+    swapped = triple_barrier(minutes, base, atr, barriers={5: Barriers(1.5, 1.0, 10), 10: Barriers(1.5, 1.0, 5)})
+    for_all = triple_barrier(minutes, base, atr, barriers=default_barriers(1.5, 1.0, (5, 10), 10))
     assert (by_itself[5].max_bars, swapped[5].max_bars, for_all[5].max_bars) == (5, 10, 10)
     assert np.array_equal(by_itself[10].label_end, swapped[5].label_end)
     assert np.array_equal(by_itself[5].label, swapped[10].label)
@@ -118,7 +119,7 @@ def test_max_bars_is_the_horizon_unless_it_is_given_for_all_or_for_each():
 def test_more_patience_only_turns_timeouts_into_touches():
     minutes = random_minutes(2)
     base = rung_of(minutes)
-    of = triple_barrier(minutes, base, wilder_atr(base), horizons=(5, 10, 15, 20), k_up=2.0, k_down=2.0)
+    of = triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(2.0, 2.0, (5, 10, 15, 20)))
     for short, long in ((5, 10), (10, 15), (15, 20)):
         decided = of[long].has_label & ((of[short].label != 0) | of[short].tie)
         assert np.array_equal(of[short].label[decided], of[long].label[decided])
@@ -129,20 +130,28 @@ def test_more_patience_only_turns_timeouts_into_touches():
 def test_wider_barriers_never_touch_earlier():
     minutes = random_minutes(3)
     base = rung_of(minutes)
-    near, far = (triple_barrier(minutes, base, wilder_atr(base), horizons=(5,), k_up=k, k_down=k)[5] for k in (1.0, 3.0))
+    near, far = (triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(k, k, (5,)))[5] for k in (1.0, 3.0))
     assert (far.label_end >= near.label_end).all()
     assert (far.label != 0).sum() < (near.label != 0).sum()
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"k_up": 0.0}, {"k_down": -1.0}, {"k_up": math.nan}, {"k_down": math.inf}, {"horizons": ()}, {"horizons": (0,)}, {"max_bars": 0}],
+    [
+        {2: Barriers(0.0, 1.0, 2)},
+        {2: Barriers(1.0, -1.0, 2)},
+        {2: Barriers(math.nan, 1.0, 2)},
+        {2: Barriers(1.0, math.inf, 2)},
+        {},
+        {0: Barriers(1.0, 1.0, 2)},
+        {2: Barriers(1.0, 1.0, 0)},
+    ],
 )
 def test_settings_that_make_no_barrier_are_refused(wrong):
     minutes = random_minutes(4, n=100)
     base = rung_of(minutes)
     with pytest.raises(UsageError, match="correct") as caught:
-        triple_barrier(minutes, base, np.ones(len(base)), **{"horizons": (2,), "k_up": 1.0, "k_down": 1.0, **wrong})
+        triple_barrier(minutes, base, np.ones(len(base)), barriers=wrong)
     assert caught.value.code == "labels/settings"
 
 
@@ -150,14 +159,14 @@ def test_adjusted_base_bars_are_refused():
     minutes = random_minutes(6, n=100)
     base = rung_of(minutes)
     with pytest.raises(DataError, match="adjusted=False") as caught:
-        triple_barrier(minutes, replace(base, bars=base.bars / 1.01), np.ones(len(base)), horizons=(2,), k_up=1.0, k_down=1.0)
+        triple_barrier(minutes, replace(base, bars=base.bars / 1.01), np.ones(len(base)), barriers=default_barriers(1.0, 1.0, (2,)))
     assert caught.value.code == "labels/adjusted"
 
 
 def test_bars_without_any_future_are_an_error():
     minutes = minutes_of(list(range(6)), [FLAT] * 6)
     with pytest.raises(DataError, match="horizon 6: expected bars that are followed by 6 finished bars") as caught:
-        triple_barrier(minutes, rung_of(minutes, 1), np.ones(6), horizons=(2, 6), k_up=1.0, k_down=1.0)
+        triple_barrier(minutes, rung_of(minutes, 1), np.ones(6), barriers=default_barriers(1.0, 1.0, (2, 6)))
     assert caught.value.code == "labels/no-future"
 
 
@@ -206,7 +215,7 @@ def test_the_scan_equals_a_plain_walk_over_the_minutes(seed, step, contracts, mi
     horizons = (1, 3, 7)
     atr[:15] = 1.0
     assume(len(base) > 15 and (base.contract[7:15] == base.contract[0:8]).any())
-    labels = triple_barrier(minutes, base, atr, horizons=horizons, k_up=k_up, k_down=k_down)
+    labels = triple_barrier(minutes, base, atr, barriers=default_barriers(k_up, k_down, horizons))
     for horizon in horizons:
         of = labels[horizon]
         for t in range(len(base)):
@@ -225,7 +234,7 @@ def test_no_label_depends_on_a_minute_after_its_label_end():
     minutes = random_minutes(5, n=400)
     base = rung_of(minutes)
     atr = wilder_atr(base)
-    before = triple_barrier(minutes, base, atr, horizons=(5, 10), k_up=1.5, k_down=1.0)
+    before = triple_barrier(minutes, base, atr, barriers=default_barriers(1.5, 1.0, (5, 10)))
     for t in range(14, len(base) - 5, 3):
         for horizon, of in before.items():
             if not of.has_label[t]:
@@ -234,7 +243,7 @@ def test_no_label_depends_on_a_minute_after_its_label_end():
             changed = minutes.bars.copy()
             changed[later, :4] = np.random.default_rng(t).uniform(1, 1000, (int(later.sum()), 1))
             other = replace(minutes, bars=changed)
-            again = triple_barrier(other, rung_of(other), atr, horizons=(5, 10), k_up=1.5, k_down=1.0)[horizon]
+            again = triple_barrier(other, rung_of(other), atr, barriers=default_barriers(1.5, 1.0, (5, 10)))[horizon]
             for name in ("label", "has_label", "label_end", "log_return", "mae", "mfe", "tie"):
                 assert getattr(again, name)[t] == getattr(of, name)[t], f"{name} of row {t} has read past its label end"
 
@@ -260,7 +269,7 @@ def test_the_labels_of_the_real_mes_are_the_independent_ones(
         rolls = [minute_of(change) for change in changes]
         minutes = replace(minutes, contract=np.searchsorted(rolls, minutes.time, "right").astype(np.int32))
     base = ladder(minutes, sessions, ["5m"], adjusted=False)["5m"]
-    of = triple_barrier(minutes, base, wilder_atr(base), horizons=(20,), k_up=k_up, k_down=k_down)[20]
+    of = triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(k_up, k_down, (20,)))[20]
     known = of.has_label
     assert len(base) == 59_664
     assert of.counts() == dict(zip(("short", "neutral", "long", "ties", "unlabelled"), (*counts, ties, unlabelled), strict=True))

@@ -19,8 +19,8 @@ from barsmith.config import LabelSettings, Unit
 from barsmith.errors import DataError
 from barsmith.labels import barriers
 from barsmith.labels.barriers import triple_barrier, wilder_atr
-from barsmith.labels.making import asked_sides, default_barriers, in_words, make_labels, unit_size
-from barsmith.labels.outcomes import Barriers, Labels
+from barsmith.labels.making import asked_sides, in_words, make_labels, unit_size
+from barsmith.labels.outcomes import Barriers, Labels, default_barriers
 from barsmith.labels.primary_signal import PrimarySignal
 from barsmith.labels.weights import quality_scores
 from barsmith.validation.label_checks import dropped_by_outcome
@@ -144,12 +144,12 @@ def test_horizons_with_barriers_of_their_own_equal_each_alone():
     minutes = session_minutes(sessions, 6)
     base = ladder(minutes, sessions, ["5m"], adjusted=False)["5m"]
     atr = wilder_atr(base)
-    up, down, patience = {2: 2.0, 4: 1.0, 7: 1.0, 9: 0.5}, {2: 1.0, 4: 1.5, 7: 1.5, 9: 0.5}, {2: 9, 4: 6, 7: 3, 9: 9}
-    together = triple_barrier(minutes, base, atr, horizons=(2, 4, 7, 9), k_up=up, k_down=down, max_bars=patience)
+    own = {2: Barriers(2.0, 1.0, 9), 4: Barriers(1.0, 1.5, 6), 7: Barriers(1.0, 1.5, 3), 9: Barriers(0.5, 0.5, 9)}
+    together = triple_barrier(minutes, base, atr, barriers=own)
     assert list(together) == [2, 4, 7, 9]
     for h, of in together.items():
-        alone = triple_barrier(minutes, base, atr, horizons=(h,), k_up=up[h], k_down=down[h], max_bars=patience[h])[h]
-        assert of.barriers == alone.barriers == Barriers(up[h], down[h], patience[h])
+        alone = triple_barrier(minutes, base, atr, barriers={h: own[h]})[h]
+        assert of.barriers == alone.barriers == own[h]
         for name in (*NAMES, "has_label"):
             assert np.array_equal(getattr(of, name), getattr(alone, name), equal_nan=name in ("log_return", "mae", "mfe")), name
 
@@ -160,7 +160,7 @@ def test_a_scan_in_several_parts_is_the_scan_in_one(monkeypatch):
     base = ladder(minutes, sessions, ["1m"], adjusted=False)["1m"]
 
     def scan() -> Labels:
-        return triple_barrier(minutes, base, wilder_atr(base), horizons=(6,), k_up=2.0, k_down=1.0)[6]
+        return triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(2.0, 1.0, (6,)))[6]
 
     whole = scan()
     monkeypatch.setattr(barriers, "ROWS_A_THREAD", 7)

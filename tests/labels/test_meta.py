@@ -10,7 +10,7 @@ from rungs import minutes_of, random_minutes, rung_of
 
 from barsmith.labels.barriers import triple_barrier
 from barsmith.labels.meta import meta_labels
-from barsmith.labels.outcomes import Labels
+from barsmith.labels.outcomes import Labels, default_barriers
 from barsmith.labels.weights import pain_to_gain, quality_scores
 
 FLAT = [100.0, 100.0, 100.0, 100.0]
@@ -20,7 +20,7 @@ def trade(side: int, *path: list[float]) -> Labels:
     """A flat bar with a signal, then `path`, a minute each: profit 2 away, stop 1 away, two bars of patience."""
     minutes = minutes_of(list(range(1 + len(path))), [FLAT, *path])
     sides = np.array([side, *[0] * len(path)], np.int8)
-    of = triple_barrier(minutes, rung_of(minutes, 1), np.ones(len(sides)), horizons=(2,), k_up=2.0, k_down=1.0, side=sides)[2]
+    of = triple_barrier(minutes, rung_of(minutes, 1), np.ones(len(sides)), barriers=default_barriers(2.0, 1.0, (2,)), side=sides)[2]
     return meta_labels(of, sides)
 
 
@@ -56,7 +56,7 @@ def test_bars_without_a_signal_are_not_asked():
     minutes = random_minutes(9)
     base = rung_of(minutes)
     side = np.random.default_rng(9).integers(-1, 2, len(base)).astype(np.int8)
-    of = meta_labels(triple_barrier(minutes, base, np.ones(len(base)), horizons=(5,), k_up=2.0, k_down=1.0, side=side)[5], side)
+    of = meta_labels(triple_barrier(minutes, base, np.ones(len(base)), barriers=default_barriers(2.0, 1.0, (5,)), side=side)[5], side)
     assert np.array_equal(of.has_label, (side != 0) & (np.arange(len(base)) < len(base) - 5))
     assert set(np.unique(of.label[of.has_label])) == {0, 1}
 
@@ -69,7 +69,7 @@ def test_a_short_trade_is_a_long_one_in_the_market_upside_down():
     base, turned = rung_of(minutes), rung_of(mirror)
     ones = np.ones(len(base), np.int8)
     short, long = (
-        meta_labels(triple_barrier(m, b, np.ones(len(b)), horizons=(6,), k_up=1.5, k_down=1.0, side=s * ones)[6], s * ones)
+        meta_labels(triple_barrier(m, b, np.ones(len(b)), barriers=default_barriers(1.5, 1.0, (6,)), side=s * ones)[6], s * ones)
         for m, b, s in ((minutes, base, -1), (mirror, turned, 1))
     )
     for name in ("label", "has_label", "label_end", "tie"):

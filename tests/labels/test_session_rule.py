@@ -13,7 +13,7 @@ from barsmith.bars.ladder import ladder
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions
 from barsmith.labels.barriers import triple_barrier
-from barsmith.labels.outcomes import Labels, window
+from barsmith.labels.outcomes import Labels, default_barriers, window
 
 SESSIONS = hourly_sessions(3, first=0, length=6, rest=4)  # [0, 6), [10, 16), [20, 26)
 
@@ -21,7 +21,7 @@ SESSIONS = hourly_sessions(3, first=0, length=6, rest=4)  # [0, 6), [10, 16), [2
 def label(minutes: Minutes, max_bars: int, sessions: Sessions = SESSIONS) -> Labels:
     base = ladder(minutes, sessions, ["1m"], adjusted=False)["1m"]
     closes = sessions.closes[base.session]
-    return triple_barrier(minutes, base, np.ones(len(base)), horizons=(max_bars,), k_up=2.0, k_down=1.0, closes=closes)[max_bars]
+    return triple_barrier(minutes, base, np.ones(len(base)), barriers=default_barriers(2.0, 1.0, (max_bars,)), closes=closes)[max_bars]
 
 
 def test_a_trade_that_nothing_touches_ends_with_the_session():
@@ -68,7 +68,7 @@ def test_the_scan_equals_a_plain_walk_that_stops_at_the_close(seed, missing, con
     base = ladder(minutes, sessions, [step], adjusted=False)[step]
     assume(len(base) >= 12 and base.contract[11] == base.contract[0])
     scale, closes = np.full(len(base), 0.75), sessions.closes[base.session]
-    of = triple_barrier(minutes, base, scale, horizons=(4,), k_up=1.5, k_down=1.0, closes=closes)[4]
+    of = triple_barrier(minutes, base, scale, barriers=default_barriers(1.5, 1.0, (4,)), closes=closes)[4]
     for t in range(len(base)):
         expected = walk_within(minutes, base, closes, scale, t, 4)
         assert of.has_label[t] == (expected is not None)

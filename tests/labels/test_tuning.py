@@ -16,9 +16,10 @@ from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import Minutes
 from barsmith.labels.barriers import triple_barrier, wilder_atr
 from barsmith.labels.first_passage import first_passage
-from barsmith.labels.outcomes import Barriers, window
+from barsmith.labels.market import Market
+from barsmith.labels.outcomes import Barriers, default_barriers, window
 from barsmith.labels.probe import FOLDS, PENALTY, RidgeProbe
-from barsmith.labels.tuning import SHIFTS, Market, imbalance, tune
+from barsmith.labels.tuning import SHIFTS, imbalance, tune
 from barsmith.metrics.trading import annual_sharpe, mean_interval, session_profits
 
 LONGEST = 12
@@ -52,7 +53,7 @@ def test_the_look_up_is_the_walk_bit_for_bit(seed: int, k_up: float, k_down: flo
     base = replace(base, session=np.arange(len(base)) // 11)
     closes = base.end[np.minimum(base.session * 11 + 10, len(base) - 1)] if with_closes else None
     atr, over = np.full(len(base), 0.75), window(base, 9, closes)
-    want = triple_barrier(minutes, base, atr, horizons=(max_bars,), k_up=k_up, k_down=k_down, closes=closes)[max_bars]
+    want = triple_barrier(minutes, base, atr, barriers=default_barriers(k_up, k_down, (max_bars,)), closes=closes)[max_bars]
     rows = np.flatnonzero(want.has_label & (over.last >= 0))
     levels = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
     got = first_passage(minutes, base, atr, rows, levels, over).outcomes(Barriers(k_up, k_down, max_bars))

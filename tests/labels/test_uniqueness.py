@@ -12,6 +12,7 @@ from rungs import random_minutes, rung_of
 
 from barsmith.errors import UsageError
 from barsmith.labels.barriers import triple_barrier, wilder_atr
+from barsmith.labels.outcomes import default_barriers
 from barsmith.labels.uniqueness import average_uniqueness, concurrency, label_spans, sequential_bootstrap, uniqueness_factors
 from barsmith.labels.weights import final_weights, quality_scores, sample_weights
 
@@ -105,7 +106,7 @@ def test_rows_without_a_span_or_out_of_order_are_refused(first, last):
 def test_a_label_lives_from_the_bar_of_its_entry_to_the_bar_that_decides_it():
     minutes = random_minutes(12)
     base = rung_of(minutes)
-    of = triple_barrier(minutes, base, wilder_atr(base), horizons=(6,), k_up=1.0, k_down=1.0)[6]
+    of = triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(1.0, 1.0, (6,)))[6]
     first, last = label_spans(of, base.start)
     for t in np.flatnonzero(of.has_label):
         inside = np.flatnonzero((base.end > base.end[t]) & (base.start < of.label_end[t]))
@@ -116,7 +117,7 @@ def test_a_label_lives_from_the_bar_of_its_entry_to_the_bar_that_decides_it():
 def test_no_row_outside_train_changes_a_weight_and_their_own_are_times_one():
     minutes = random_minutes(13, n=900)
     base = rung_of(minutes)
-    of = triple_barrier(minutes, base, wilder_atr(base), horizons=(10,), k_up=9.0, k_down=9.0)[10]  # every label lives for ten bars
+    of = triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(9.0, 9.0, (10,)))[10]  # every label lives for ten bars
     train = np.arange(100)
     before = final_weights(of, base.start, train, uniqueness=True)
     plain = sample_weights(quality_scores(of), of.has_label, train)

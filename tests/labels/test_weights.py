@@ -12,6 +12,7 @@ from rungs import random_minutes, rung_of
 
 from barsmith.errors import DataError
 from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
+from barsmith.labels.outcomes import default_barriers
 from barsmith.labels.weights import label_columns, pain_to_gain, quality_scores, sample_weights
 
 #              straight long, painful long, short, quiet, drifting, tie, missing
@@ -42,7 +43,7 @@ def test_a_straight_way_scores_one_and_a_tie_at_most_a_half():
 def test_scores_lie_between_zero_and_one_and_only_ties_below_a_half():
     minutes = random_minutes(11)
     base = rung_of(minutes)
-    of = triple_barrier(minutes, base, wilder_atr(base), horizons=(10,), k_up=1.5, k_down=1.0)[10]
+    of = triple_barrier(minutes, base, wilder_atr(base), barriers=default_barriers(1.5, 1.0, (10,)))[10]
     score = quality_scores(of)
     assert np.array_equal(np.isnan(score), ~of.has_label)
     known = score[of.has_label & ~of.tie]

@@ -55,6 +55,13 @@ def test_honest_tables_are_ready_and_what_cannot_be_seen_is_said(tmp_path: Path)
     assert check_foreign(tmp_path / "all.parquet", SETTINGS)["findings"] == told["findings"]
 
 
+def test_two_files_of_one_split_are_not_chosen_between(tmp_path: Path) -> None:
+    folder = left(left(tmp_path, tables()), {"val": tables()["val"]}, "{}_scaled.parquet")
+    with pytest.raises(BarsmithError, match=r"both val\.parquet and val_scaled\.parquet") as error:
+        check_foreign(folder, SETTINGS)
+    assert error.value.code == "datasets/files"
+
+
 def other_scaler(parts: Tables) -> Tables:
     """Fitted on train and val, whose spread is another."""
     raw = {"train": table(0, 2000, 1), "val": table(20_000, 600, 2).with_columns(pl.col("spread") * 3 + 2)}

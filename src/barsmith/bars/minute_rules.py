@@ -21,6 +21,8 @@ RANGES = 60
 """An outlier is measured against the mean range of so many kept minutes before it."""
 FRESH = 5
 """Minutes after which the last kept close is too old to judge by: a price that stays away is a new level, no outlier."""
+KEPT, THIN, FAR = 0, 1, 2
+"""What becomes of a minute: it is kept, has too little volume, or reaches further than an outlier may."""
 
 
 @njit
@@ -40,22 +42,35 @@ def push(ranges, value):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _sift(time, bars, number, era, ranges, last, least, times, drops, kept, far):  # type: ignore[no-untyped-def]
-    """Fill kept and far, (n,) bool. last: time, close, session number and era of the last kept minute."""
+def is_quiet(bar, before):  # type: ignore[no-untyped-def]
+    """Whether a minute without volume stands at the close before it, as those that fill a gap do: it says nothing about ranges."""
+    return bar[4] == 0.0 and bar[0] == before and bar[1] == before and bar[2] == before and bar[3] == before
+
+
+@njit
+def judgement(bar, since, is_same, close, ranges, least, times):  # type: ignore[no-untyped-def]
+    """KEPT, THIN or FAR. The minute is measured against the last kept one that is not quiet: its close, and the ranges up to it.
+
+    since: minutes from that one to this. is_same: both are of one session and one contract.
+    """
+    if bar[4] < least:
+        return THIN
+    if is_same and since <= FRESH and is_outlier(ranges, close, bar[1], bar[2], times):
+        return FAR
+    return KEPT
+
+
+@njit
+def _sift(time, bars, number, era, ranges, last, least, times, drops, found):  # type: ignore[no-untyped-def]
+    """Fill found, (n,) the judgement of each minute. last: time, close, session number and era of the last kept minute that is not quiet."""
     last_time, last_close, last_number, last_era = last
     for i in range(len(time)):
-        high, low, close, volume = bars[i, 1], bars[i, 2], bars[i, 3], bars[i, 4]
-        if volume < least:
+        is_same = number[i] == last_number and era[i] == last_era
+        found[i] = judgement(bars[i], time[i] - last_time, is_same, last_close, ranges, least, times)
+        if found[i] == THIN or (found[i] == FAR and drops) or is_quiet(bars[i], last_close):
             continue
-        same = number[i] == last_number and era[i] == last_era and time[i] - last_time <= FRESH
-        far[i] = same and is_outlier(ranges, last_close, high, low, times)
-        if far[i] and drops:
-            continue
-        kept[i] = True
-        if volume == 0.0 and bars[i, 0] == last_close and high == last_close and low == last_close and close == last_close:
-            continue  # as the minutes that fill a gap: they say nothing about ranges
-        push(ranges, high - low)
-        last_time, last_close, last_number, last_era = time[i], close, number[i], era[i]
+        push(ranges, bars[i, 1] - bars[i, 2])
+        last_time, last_close, last_number, last_era = time[i], bars[i, 3], number[i], era[i]
 
 
 @dataclass(frozen=True)
@@ -79,13 +94,14 @@ def sifted(
 ) -> Sifted:
     """Which in-session rows stay, after the minutes of `before`."""
     bars = np.column_stack([frame[name].cast(pl.Float64).to_numpy() for name in FIELDS]) if len(frame) else np.empty((0, 5))
-    kept, far = np.zeros(len(time), bool), np.zeros(len(time), bool)
+    found, drops = np.empty(len(time), np.int8), rules.outliers == "drop"
     judged = last_judged(before, sessions)
     last = (judged.time, judged.close, judged.session, 0 if len(before) and judged.contract == before.contract[-1] else -1)
     era = eras(frame, time, rolls, before)
-    _sift(time, bars, number, era, judged.ranges, last, rules.min_volume, rules.outlier_ranges, rules.outliers == "drop", kept, far)
-    where = np.flatnonzero(far)
-    return Sifted(kept, int(np.count_nonzero(bars[:, 4] < rules.min_volume)), len(where), tuple(time[where[:20]].tolist()))
+    _sift(time, bars, number, era, judged.ranges, last, rules.min_volume, rules.outlier_ranges, drops, found)
+    far = found == FAR
+    kept = found == KEPT if drops else found != THIN
+    return Sifted(kept, int(np.count_nonzero(found == THIN)), int(np.count_nonzero(far)), tuple(time[far][:20].tolist()))
 
 
 @dataclass
@@ -111,9 +127,16 @@ def last_judged(minutes: Minutes, sessions: Sessions) -> Judged:
 
 
 def quiet(bars: np.ndarray) -> np.ndarray:
-    """(n,) bool: minutes without volume that stand at the close before them, as those that fill a gap do."""
-    before = np.concatenate(([np.nan], bars[:-1, 3])) if len(bars) else bars[:, 3]
-    return (bars[:, 4] == 0) & (bars[:, :4] == before[:, None]).all(axis=1)
+    """(n,) bool, the first one never."""
+    found = np.zeros(len(bars), bool)
+    _quiet(bars, found)
+    return found
+
+
+@njit
+def _quiet(bars, found):  # type: ignore[no-untyped-def]
+    for i in range(1, len(bars)):
+        found[i] = is_quiet(bars[i], bars[i - 1, 3])
 
 
 def eras(frame: pl.DataFrame, time: np.ndarray, rolls: Sequence[int], before: Minutes) -> np.ndarray:
@@ -152,10 +175,6 @@ def quiet_run(minutes: Minutes) -> int:
     return len(minutes) - 1 - int(loud[-1]) if len(loud) else len(minutes)
 
 
-def is_quiet(bar: Sequence[float], before: float) -> bool:
-    return bool(bar[4] == 0 and bar[0] == bar[1] == bar[2] == bar[3] == before)
-
-
 def missing_after(last: int, until: int, run: int, limit: int, sessions: Sessions) -> range:
     """The minutes that fill the gap after the minute `last`: at most `limit` in a row, before `until` and within its session."""
     close = sessions.span(sessions.number(last))[1]
@@ -176,7 +195,7 @@ def filled(frame: pl.DataFrame, time: np.ndarray, limit: int, before: Minutes, s
             at.extend([i] * len(gap))
             prices.extend([close] * len(gap))
             run += len(gap)
-        run = run + 1 if last is not None and is_quiet(bars[i].tolist(), close) else 0
+        run = run + 1 if last is not None and is_quiet(bars[i], close) else 0
         last, close = minute, float(bars[i, 3])
     if not made:
         return frame

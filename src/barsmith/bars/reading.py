@@ -7,7 +7,7 @@ was found, shifted, put aside or doubtful. What cannot be trusted is refused wit
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,17 @@ class RawBars:
 
 @dataclass(frozen=True)
 class Rules:
-    """How a source is to be read; the keywords of `read_raw`."""
+    """How a source is to be read.
+
+    timezone: the IANA zone of naive stamps. timestamps: whether a stamp marks the bar's `open` or its `close`.
+    epoch_unit: s, ms, us or ns where stamps are numbers. fixed_point: decimals of prices that are whole numbers (Databento: 9).
+    on_bad_rows: `refuse` a source with a bad bar or put bad bars into `quarantine`. repair: widen a high or low that the bar's own
+    open or close crosses. price_limits, tick_size: of the instrument. sessions: count gaps, stray bars and missing days against them.
+    roll_sessions: of several contracts side by side the one in front is chosen by them (the shipped ones of the symbol, where none
+    are given). now: the clock, for bars that are not over; None: this machine's. history: the bars are to learn from, so there are
+    two or more and their prices move; False for bars to predict on.
+    Raises UsageError `config/timestamps`, `config/on-bad-rows`.
+    """
 
     symbol: str
     timezone: str | None = None
@@ -65,7 +75,6 @@ class Rules:
     roll_sessions: Sessions | None = None
     now: datetime | None = None
     history: bool = True
-    minute: int = field(init=False)
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -74,7 +83,6 @@ class Rules:
         ):
             if value not in known:
                 raise UsageError(f"config/{name}", expected=" or ".join(known), came=repr(value)[:80], do=f"correct {name}")
-        object.__setattr__(self, "minute", minute_of(self.now or datetime.now(UTC)))
 
 
 def read_bars(path: str | os.PathLike[str], symbol: str = "MES", timezone: str | None = None, timestamps: str = "open") -> pl.DataFrame:
@@ -85,54 +93,15 @@ def read_bars(path: str | os.PathLike[str], symbol: str = "MES", timezone: str |
 
         bars = read_bars("data/raw/MES_1m.csv", timezone="America/Chicago", timestamps="close")
     """
-    return read_raw(path, symbol=symbol, timezone=timezone, timestamps=timestamps).frame
+    return read_raw(path, Rules(symbol, timezone, timestamps)).frame
 
 
-def read_raw(
-    path: str | os.PathLike[str],
-    *,
-    symbol: str,
-    timezone: str | None = None,
-    timestamps: str = "open",
-    epoch_unit: str | None = None,
-    fixed_point: int | None = None,
-    on_bad_rows: str = "refuse",
-    repair: bool = False,
-    price_limits: tuple[float, float] = PRICE_LIMITS,
-    tick_size: float | None = None,
-    sessions: Sessions | None = None,
-    roll_sessions: Sessions | None = None,
-    root: Path | None = None,
-    allow_outside: bool = False,
-    now: datetime | None = None,
-    history: bool = True,
-) -> RawBars:
+def read_raw(path: str | os.PathLike[str], rules: Rules, *, root: Path | None = None, allow_outside: bool = False) -> RawBars:
     """`read_bars` with its record.
 
-    epoch_unit: s, ms, us or ns where stamps are numbers. fixed_point: decimals of prices that are whole numbers (Databento: 9).
-    on_bad_rows: `refuse` a file with a bad bar or put bad bars into
-    `quarantine`. repair: widen a high or low that the bar's own open or close crosses. price_limits, tick_size: of the
-    instrument. sessions: count gaps, stray bars and missing days against them. roll_sessions: of several contracts side by side
-    the one in front is chosen by them (the shipped ones of the symbol, where none are given). root: the folder that the file must lie in,
-    links followed, unless allow_outside. now: the clock, for bars that are not over. history: the bars are to learn from, so
-    there are two or more and their prices move; False for bars to predict on.
+    root: the folder that the file must lie in, links followed, unless allow_outside.
     Raises DataError `bars/...`; UsageError `bars/not-found`, `bars/not-a-file`, `config/...`; StorageError `storage/read`.
     """
-    rules = Rules(
-        symbol,
-        timezone,
-        timestamps,
-        epoch_unit,
-        fixed_point,
-        on_bad_rows,
-        repair,
-        price_limits,
-        tick_size,
-        sessions,
-        roll_sessions,
-        now,
-        history,
-    )
     file = read_file(path, root=root, allow_outside=allow_outside)
     return checked(*read_columns(file), rules)
 
@@ -145,39 +114,8 @@ def read_columns(file: RawFile) -> tuple[pl.DataFrame, Quality]:
     return reader(file.data, quality), quality
 
 
-def validate_frame(
-    frame: pl.DataFrame,
-    *,
-    symbol: str,
-    timezone: str | None = None,
-    timestamps: str = "open",
-    epoch_unit: str | None = None,
-    fixed_point: int | None = None,
-    on_bad_rows: str = "refuse",
-    repair: bool = False,
-    price_limits: tuple[float, float] = PRICE_LIMITS,
-    tick_size: float | None = None,
-    sessions: Sessions | None = None,
-    roll_sessions: Sessions | None = None,
-    now: datetime | None = None,
-    history: bool = False,
-) -> RawBars:
-    """A frame of bars that a user hands over, under the rules of `read_raw`. An unchanged result of `read_bars` comes back as it is."""
-    rules = Rules(
-        symbol,
-        timezone,
-        timestamps,
-        epoch_unit,
-        fixed_point,
-        on_bad_rows,
-        repair,
-        price_limits,
-        tick_size,
-        sessions,
-        roll_sessions,
-        now,
-        history,
-    )
+def validate_frame(frame: pl.DataFrame, rules: Rules) -> RawBars:
+    """A frame of bars that a user hands over. An unchanged result of `read_bars` comes back as it is. Raises DataError `bars/...`."""
     handed: object = frame  # a user's, whatever the annotation says
     if not isinstance(handed, pl.DataFrame):
         kind = type(handed)
@@ -237,11 +175,12 @@ def checked(frame: pl.DataFrame, quality: Quality, rules: Rules) -> RawBars:
         quality.warn("bars/calendar-spread", quality.spreads, note="bars of calendar spreads, whose prices are differences; left out")
     if rules.repair:
         rows = widen(rows, quality)
-    found = np.where(single, bad_rows(rows, Bounds(*rules.price_limits, rules.minute)), 0)
+    now = minute_of(rules.now or datetime.now(UTC))
+    found = np.where(single, bad_rows(rows, Bounds(*rules.price_limits, now)), 0)
     if found.any() and rules.on_bad_rows == "refuse":
         raise refusal(rows, found, where)
     put_aside(rows, found, quality)
-    kept = _in_order(_finished(np.flatnonzero(single & (found == 0)), rows, rules.minute, quality), rows, quality)
+    kept = _in_order(_finished(np.flatnonzero(single & (found == 0)), rows, now, quality), rows, quality)
     if names is not None and len(kept) and overlap(rows["time"][kept], names.gather(kept)):
         kept, rows = _front(kept, rows, names, quality, rules)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,20 +34,17 @@ def bars_for(bundle: Bundle, path: Path, *, timezone: str | None, timestamps: st
 
     own = bundle.settings.ingest
     refuse_other_name(bundle.symbol, path)
+    rules = replace(
+        bundle.reading_rules,
+        timezone=timezone or own.timezone,
+        timestamps=timestamps or own.timestamps,
+        epoch_unit=own.epoch_unit,
+        fixed_point=own.fixed_point,
+        on_bad_rows=on_bad_rows or own.on_bad_rows,
+        repair=repair or own.repair,
+    )
     try:
-        raw = read_raw(
-            path,
-            symbol=bundle.symbol,
-            timezone=timezone or own.timezone,
-            timestamps=timestamps or own.timestamps,
-            epoch_unit=own.epoch_unit,
-            fixed_point=own.fixed_point,
-            on_bad_rows=on_bad_rows or own.on_bad_rows,
-            repair=repair or own.repair,
-            price_limits=bundle.price_limits,
-            roll_sessions=bundle.sessions,
-            history=False,
-        )
+        raw = read_raw(path, rules)
     except DataError as error:
         if error.code == "bars/symbol":
             raise mismatch(bundle.symbol, error.came, str(path)) from error

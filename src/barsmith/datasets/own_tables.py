@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,16 +29,7 @@ EXACT = 1e-6
 
 def found_files(source: Path | Mapping[str, Path | str]) -> dict[str, Path]:
     """{split: file} of a folder with train.parquet or train_scaled.parquet and so on, or as they are given. Raises DataError `datasets/files`."""
-    if isinstance(source, Mapping):
-        files = {name: Path(path) for name, path in source.items()}
-    else:
-        known = [(name, source / f"{name}{ending}.parquet") for name in SPLITS for ending in ("", "_scaled")]
-        there = [(name, path) for name, path in known if path.is_file()]
-        files = dict(there)
-        if len(files) < len(there):
-            twice = next(name for i, (name, _) in enumerate(there) if name in dict(there[:i]))
-            came, do = f"both {twice}.parquet and {twice}_scaled.parquet", "name the files: {'train': ..., 'val': ...}"
-            raise DataError("datasets/files", expected="one file for each split", came=came, do=do, where=shown(str(source)))
+    files = {name: Path(path) for name, path in source.items()} if isinstance(source, Mapping) else split_files(source)
     missing = [name for name in ("train", "val") if name not in files] + [name for name, path in files.items() if not path.is_file()]
     strange = sorted(set(files) - set(SPLITS))
     if missing or strange:
@@ -49,6 +41,17 @@ def found_files(source: Path | Mapping[str, Path | str]) -> dict[str, Path]:
             where="" if isinstance(source, Mapping) else shown(str(source)),
         )
     return files
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """{split: file} of the splits that a folder has, as train.parquet or as train_scaled.parquet. Raises DataError `datasets/files` for both."""
+    known = [(name, folder / f"{name}{ending}.parquet") for name in SPLITS for ending in ("", "_scaled")]
+    there = [(name, path) for name, path in known if path.is_file()]
+    for (name, _), (again, _) in itertools.pairwise(there):
+        if name == again:
+            came, do = f"both {name}.parquet and {name}_scaled.parquet", "take one of the two elsewhere, or name the files from Python"
+            raise DataError("datasets/files", expected="one file for each split", came=came, do=do, where=shown(str(folder)))
+    return dict(there)
 
 
 def read_table(path: Path, symbol: str) -> tuple[pl.DataFrame, dict[str, str]]:

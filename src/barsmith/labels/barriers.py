@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,10 +47,7 @@ def triple_barrier(
     base: Rung,
     scale: np.ndarray,
     *,
-    horizons: Sequence[int],
-    k_up: float | Mapping[int, float],
-    k_down: float | Mapping[int, float],
-    max_bars: int | Mapping[int, int] | None = None,
+    barriers: Mapping[int, Barriers],
     closes: np.ndarray | None = None,
     side: np.ndarray | None = None,
 ) -> dict[int, Labels]:
@@ -57,8 +55,7 @@ def triple_barrier(
 
     minutes: one-minute bars in the contract's own prices. base: the unadjusted base rung built from them, finished bars only.
     scale: (m,) price units, the ATR or another unit of the barriers that is known at each bar's close.
-    k_up, k_down: barrier distances in that unit, one number for all or one for each horizon.
-    max_bars: patience in base bars; the horizon itself where nothing is given, one number for all, or one for each horizon.
+    barriers: {horizon: distances in that unit, and patience in base bars}; `default_barriers` has the same ones for all.
     closes: (m,) minutes since 1970, each base bar's session's close: a trade is closed there. None: it is held across the break.
     side: (m,) int8, the side of the trade: for -1 the profit lies below, so that k_up is the lower barrier's distance and k_down
     the upper one's; a row of 0 is not asked for a label. None: +1 everywhere.
@@ -73,10 +70,13 @@ def triple_barrier(
     `labels/no-future` when no row of a horizon has a label.
     Source: Lopez de Prado (2018), sections 3.2 and 3.6; ties, rolls and sessions as in DESIGN.md and docs/labels.md.
     """
-    asked = _asked(horizons, k_up, k_down, max_bars)
+    if not barriers:
+        raise bad_setting("at least one horizon", "none", "label_horizons")
+    for horizon, one in barriers.items():
+        check_barriers(one, horizon)
     check_prices(minutes, base)
-    order = sorted(asked, key=lambda horizon: (asked[horizon].k_up, asked[horizon].k_down, asked[horizon].max_bars))
-    pairs = [(asked[horizon].k_up, asked[horizon].k_down) for horizon in order]
+    order = sorted(barriers, key=lambda horizon: astuple(barriers[horizon]))
+    pairs = [(barriers[horizon].k_up, barriers[horizon].k_down) for horizon in order]
     starts = [i for i, pair in enumerate(pairs) if i == 0 or pair != pairs[i - 1]]
     sides = np.ones(len(base), np.int8) if side is None else np.asarray(side, np.int8)
     arrays = _outputs(len(order), len(base))
@@ -91,32 +91,14 @@ def triple_barrier(
         sides,
         np.array(pairs)[starts],
         np.array([*starts, len(order)], np.int64),
-        np.array([asked[horizon].max_bars for horizon in order], np.int64),
+        np.array([barriers[horizon].max_bars for horizon in order], np.int64),
     )
     _in_parts(len(base), lambda start, stop: _scan(start, stop, *inputs, *arrays))
     found = {}
-    for horizon in asked:
+    for horizon, one in barriers.items():
         row = order.index(horizon)
-        check_any(arrays[1][row], horizon, asked[horizon].max_bars, sampled=side is not None)
-        found[horizon] = Labels(*(array[row] for array in arrays), **vars(asked[horizon]))
-    return found
-
-
-def _asked(
-    horizons: Sequence[int],
-    k_up: float | Mapping[int, float],
-    k_down: float | Mapping[int, float],
-    max_bars: int | Mapping[int, int] | None,
-) -> dict[int, Barriers]:
-    """{horizon: its barriers}."""
-    if not horizons:
-        raise bad_setting("at least one horizon", "none", "label_horizons")
-    found = {}
-    for horizon in horizons:
-        up, down = (k[horizon] if isinstance(k, Mapping) else k for k in (k_up, k_down))
-        patience = max_bars.get(horizon, horizon) if isinstance(max_bars, Mapping) else horizon if max_bars is None else max_bars
-        found[horizon] = Barriers(float(up), float(down), patience)
-        check_barriers(found[horizon], horizon)
+        check_any(arrays[1][row], horizon, one.max_bars, sampled=side is not None)
+        found[horizon] = Labels(*(array[row] for array in arrays), **vars(one))
     return found
 
 

@@ -36,8 +36,8 @@ def fixed_horizon(
         whole = window(base, one.max_bars, closes)
         has_label = (whole.last >= 0) & (scale >= 0.0) & (True if is_event is None else is_event)
         check_any(has_label, horizon, one.max_bars, sampled=is_event is not None)
-        entry, leave, _, _ = held(minutes, base, whole.last)
-        move = leave - entry
+        position = held(minutes, base, np.where(has_label, whole.last, -1))
+        move = position.leave - position.entry
         label = (move > one.k_up * scale).astype(np.int8) - (move < -one.k_down * scale).astype(np.int8)
-        found[horizon] = held_labels(minutes, base, scale, whole, label, has_label, one)
+        found[horizon] = held_labels(base, scale, whole, position, label, has_label, one)
     return found

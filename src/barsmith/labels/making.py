@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from barsmith.labels.primary_signal import PrimarySignal
 
 
-def default_barriers(k_up: float, k_down: float, horizons: Sequence[int], max_bars: int | None = None) -> dict[int, Barriers]:
-    """{horizon: the same distances for all, and the horizon's own patience where max_bars is None}, before anything is tuned."""
-    return {horizon: Barriers(k_up, k_down, max_bars or horizon) for horizon in horizons}
-
-
 def make_labels(
     minutes: Minutes,
     base: Rung,
@@ -44,7 +39,7 @@ def make_labels(
     for meta-labels. Raises UsageError `labels/settings`, DataError `labels/adjusted`, `labels/no-future`.
     """
     scale = unit_size(unit, minutes, base, tick)
-    closes = sessions.closes[base.session] if settings.session == "close" else None
+    closes = session_closes(sessions, base, settings)
     side = asked_sides(minutes, base, settings, signal)
     is_event = None if side is None else side != 0
     if settings.method == "fixed_horizon":
@@ -53,17 +48,7 @@ def make_labels(
         patience = {horizon: one.max_bars for horizon, one in barriers.items()}
         lengths = {"max_bars": patience, "min_bars": settings.trend_min_bars, "min_t": settings.trend_min_t}
         return trend_scanning(minutes, base, scale, **lengths, closes=closes, is_event=is_event)  # type: ignore[arg-type]
-    found = triple_barrier(
-        minutes,
-        base,
-        scale,
-        horizons=list(barriers),
-        k_up={horizon: one.k_up for horizon, one in barriers.items()},
-        k_down={horizon: one.k_down for horizon, one in barriers.items()},
-        max_bars={horizon: one.max_bars for horizon, one in barriers.items()},
-        closes=closes,
-        side=side,
-    )
+    found = triple_barrier(minutes, base, scale, barriers=barriers, closes=closes, side=side)
     if side is None or settings.primary_signal is None:
         return found
     return {horizon: meta_labels(one, side) for horizon, one in found.items()}
@@ -76,6 +61,11 @@ def unit_size(unit: Unit, minutes: Minutes, base: Rung, tick: float) -> np.ndarr
     if unit == "ticks":
         return np.full(len(base), tick)
     return np.append(minutes.bars[base.first[1:], OPEN], np.nan)
+
+
+def session_closes(sessions: Sessions, base: Rung, settings: LabelSettings) -> np.ndarray | None:
+    """(m,) minutes since 1970, the close of each base bar's session, where a trade ends there; else None."""
+    return sessions.closes[base.session] if settings.session == "close" else None
 
 
 def asked_sides(minutes: Minutes, base: Rung, settings: LabelSettings, signal: PrimarySignal | None) -> np.ndarray | None:

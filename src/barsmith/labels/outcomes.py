@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,11 @@ class Barriers:
     k_up: float
     k_down: float
     max_bars: int
+
+
+def default_barriers(k_up: float, k_down: float, horizons: Sequence[int], max_bars: int | None = None) -> dict[int, Barriers]:
+    """{horizon: the same distances for all, and the horizon's own patience where max_bars is None}, before anything is tuned."""
+    return {horizon: Barriers(k_up, k_down, max_bars or horizon) for horizon in horizons}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +119,21 @@ def _windows(max_bars, contract, final, end, closes, last, until):  # type: igno
         until[t] = -1 if not is_whole else end[j] if j == t + max_bars else closes[j]
 
 
-def held(minutes: Minutes, base: Rung, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(entry, leave, top, bottom) of a position from the open of bar t+1's first minute to the close of bar `last`; NaN where that is -1.
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The prices of a position held through each row's window, (m,) float64; top and bottom include the entry. NaN where there is none."""
 
-    All (m,) float64 prices; top and bottom include the entry.
-    """
+    entry: np.ndarray
+    leave: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+
+
+def held(minutes: Minutes, base: Rung, last: np.ndarray) -> Held:
+    """From the open of bar t+1's first minute to the close of bar `last`, none where that is -1."""
     entry, leave, top, bottom = (np.full(len(base), np.nan) for _ in range(4))
     _held(minutes.bars, np.asarray(base.first, np.int64), base.bars, last, entry, leave, top, bottom)
-    return entry, leave, top, bottom
+    return Held(entry, leave, top, bottom)
 
 
 @njit
@@ -135,18 +148,17 @@ def _held(minute, first, bar, last, entry, leave, top, bottom):  # type: ignore[
 
 
 def held_labels(
-    minutes: Minutes, base: Rung, scale: np.ndarray, whole: Window, label: np.ndarray, has_label: np.ndarray, barriers: Barriers
+    base: Rung, scale: np.ndarray, whole: Window, position: Held, label: np.ndarray, has_label: np.ndarray, barriers: Barriers
 ) -> Labels:
     """Labels whose outcome is known when their window is over: the position is held so long."""
-    entry, leave, top, bottom = held(minutes, base, np.where(has_label, whole.last, -1))
     unit = np.divide(1.0, scale, out=np.zeros(len(scale)), where=scale > 0.0)
-    rise, fall = (top - entry) * unit, (entry - bottom) * unit
+    rise, fall = (position.top - position.entry) * unit, (position.entry - position.bottom) * unit
     is_short = label == -1
     return Labels(
         label=np.where(has_label, label, 0).astype(np.int8),
         has_label=has_label,
         label_end=np.where(has_label, whole.end, base.end),
-        log_return=np.log(leave / entry),
+        log_return=np.log(position.leave / position.entry),
         mae=np.where(is_short, rise, fall),
         mfe=np.where(is_short, fall, rise),
         tie=np.zeros(len(base), np.bool_),

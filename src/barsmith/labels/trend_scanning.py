@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from barsmith.compiled import njit
-from barsmith.labels.outcomes import CLOSE, Barriers, Labels, bad_setting, check_any, check_prices, held_labels, window
+from barsmith.labels.outcomes import CLOSE, Barriers, Labels, bad_setting, check_any, check_prices, held, held_labels, window
 
 if TYPE_CHECKING:
     from barsmith.bars.ladder import Rung
@@ -48,10 +48,11 @@ def trend_scanning(
         fits = whole.last >= np.arange(len(base)) + min_bars
         has_label = fits & (scale >= 0.0) & (True if is_event is None else is_event)
         check_any(has_label, horizon, longest, sampled=is_event is not None)
-        t_value, _ = trend_values(base.bars[:, CLOSE], np.where(has_label, whole.last, -1), min_bars)
+        last = np.where(has_label, whole.last, -1)
+        t_value, _ = trend_values(base.bars[:, CLOSE], last, min_bars)
         label = np.where(np.abs(t_value) >= min_t, np.sign(t_value), 0.0)
         label = np.where(has_label, label, 0.0).astype(np.int8)
-        found[horizon] = held_labels(minutes, base, scale, whole, label, has_label, Barriers(1.0, 1.0, longest))
+        found[horizon] = held_labels(base, scale, whole, held(minutes, base, last), label, has_label, Barriers(1.0, 1.0, longest))
     return found
 
 

@@ -7,24 +7,20 @@ pass over the features serves them all. The same candidates are scored once more
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from barsmith.labels.first_passage import FirstPassage, Outcomes, first_passage
+from barsmith.labels.market import TENTHS, Market
 from barsmith.labels.outcomes import Barriers
 from barsmith.labels.probe import RidgeProbe
-from barsmith.metrics.trading import annual_sharpe, session_profits
+from barsmith.metrics.trading import annual_sharpe
 
 if TYPE_CHECKING:
-    from barsmith.bars.ladder import Rung
-    from barsmith.bars.minutes import Minutes
-    from barsmith.labels.outcomes import Window
+    from barsmith.labels.first_passage import Outcomes
 
-TENTHS = range(5, 41)
-"""Barrier distances tried: 0.5 to 4.0 ATR."""
 SHIFTS = 9
 """Searches on shifted features that the real one is ranked among."""
 
@@ -61,41 +57,17 @@ class Tuned:
         return 1 + sum(score >= self.best.score for score in self.shifted)
 
 
-@dataclass(frozen=True, eq=False)
-class Market:
-    """What a trial is scored on, for n decisions of the training slice in the order of time.
+def longest_patience(given: Iterable[Barriers], purge_bars: int) -> int:
+    """The longest patience that may be tried: twice the given ones', but no more than is purged."""
+    most = max(one.max_bars for one in given)
+    return max(most, min(2 * most, purge_bars))
 
-    passages: their first-passage table. session: (n,) 0 .. s-1. cost: of a round trip, price units.
-    """
 
-    passages: FirstPassage
-    session: np.ndarray
-    cost: float
-
-    @classmethod
-    def over(
-        cls, minutes: Minutes, base: Rung, atr: np.ndarray, rows: np.ndarray, asked: Sequence[Barriers], over: Window, cost: float
-    ) -> Market:
-        """The market of these decisions, with the distances that `tune` tries and those asked for besides. See `first_passage` for the others."""
-        levels = np.unique([*(tenth / 10 for tenth in TENTHS), 3.0, *(k for one in asked for k in (one.k_up, one.k_down))])
-        _, session = np.unique(base.session[rows], return_inverse=True)
-        return cls(first_passage(minutes, base, atr, rows, levels, over), session, cost)
-
-    def targets(self, barriers: Sequence[Barriers]) -> tuple[np.ndarray, list[Outcomes]]:
-        """(n, c) float32 labels of each candidate, and their outcomes."""
-        outcomes = [self.passages.outcomes(each) for each in barriers]
-        return np.stack([each.label for each in outcomes], axis=1).astype(np.float32), outcomes
-
-    def profits(self, outcome: Outcomes, wanted: np.ndarray) -> tuple[np.ndarray, int]:
-        """(s,) price units earned in each session after costs, and the trades. wanted: (n,) a forecast, whose sign is the side taken."""
-        profit = np.empty(int(self.session[-1]) + 1)
-        rows, entry = self.passages.rows, self.passages.entry
-        return profit, int(session_profits(wanted, outcome.log_return, entry, outcome.exit_bar, rows, self.session, self.cost, profit))
-
-    def trial(self, barriers: Barriers, outcome: Outcomes, wanted: np.ndarray) -> Trial:
-        profit, trades = self.profits(outcome, wanted)
-        sharpe, uneven = annual_sharpe(profit), imbalance(outcome.label)
-        return Trial(barriers, sharpe - uneven, sharpe, uneven, trades)
+def scored(market: Market, barriers: Barriers, outcome: Outcomes, wanted: np.ndarray) -> Trial:
+    """wanted: (n,) the probe's forecasts."""
+    profit, trades = market.profits(outcome, wanted)
+    sharpe, uneven = annual_sharpe(profit), imbalance(outcome.label)
+    return Trial(barriers, sharpe - uneven, sharpe, uneven, trades)
 
 
 def imbalance(label: np.ndarray) -> float:
@@ -128,9 +100,9 @@ def tune(
         for _ in range(trials):
             asked = {h: one.ask() for h, one in studies.items()}
             wanted = {h: suggested(asked[h], given[h], longest) for h in given}
-            for h, scored in zip(wanted, scores(market, probe, list(wanted.values())), strict=True):
-                tried[h].append(scored)
-                studies[h].tell(asked[h], scored.score)
+            for h, trial in zip(wanted, scores(market, probe, list(wanted.values())), strict=True):
+                tried[h].append(trial)
+                studies[h].tell(asked[h], trial.score)
         plain = {h: scores(market, probe, [one, Barriers(3.0, 3.0, one.max_bars)]) for h, one in given.items()}
         shifted = shifted_bests(market, probe, {h: list(dict.fromkeys([given[h], *(one.barriers for one in tried[h])])) for h in given})
     out = {}
@@ -163,7 +135,7 @@ def scores(market: Market, probe: RidgeProbe, barriers: Sequence[Barriers]) -> l
     """Each candidate's trial."""
     targets, outcomes = market.targets(barriers)
     forecasts = probe.out_of_fold(targets)
-    return [market.trial(one, outcomes[i], np.ascontiguousarray(forecasts[:, i])) for i, one in enumerate(barriers)]
+    return [scored(market, one, outcomes[i], np.ascontiguousarray(forecasts[:, i])) for i, one in enumerate(barriers)]
 
 
 def shifted_bests(market: Market, probe: RidgeProbe, candidates: Mapping[int, Sequence[Barriers]]) -> dict[int, tuple[float, ...]]:
@@ -177,7 +149,7 @@ def shifted_bests(market: Market, probe: RidgeProbe, candidates: Mapping[int, Se
     for number in range(1, SHIFTS + 1):
         shift = number * len(targets) // (SHIFTS + 1)
         forecasts = np.ascontiguousarray(np.roll(probe.out_of_fold(np.roll(targets, shift, axis=0)), -shift, axis=0).T)
-        scored = [market.trial(one, outcomes[i], forecasts[i]).score for i, (_, one) in enumerate(flat)]
+        reached = [scored(market, one, outcomes[i], forecasts[i]).score for i, (_, one) in enumerate(flat)]
         for h in candidates:
-            bests[h].append(max(score for (of, _), score in zip(flat, scored, strict=True) if of == h))
+            bests[h].append(max(score for (of, _), score in zip(flat, reached, strict=True) if of == h))
     return {h: tuple(values) for h, values in bests.items()}

@@ -10,7 +10,8 @@ from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from barsmith.config import MULTIRES_TIMEFRAMES, TIMEFRAMES, Listed, Timeframe, shown, wrong
+from barsmith.config import MULTIRES_TIMEFRAMES, TIMEFRAMES, shown, wrong
+from barsmith.config.values import Listed, Timeframe
 from barsmith.errors import UsageError, did_you_mean
 
 CLASSES = 3

@@ -13,15 +13,16 @@ from barsmith.bars.base_bars import base_name
 from barsmith.bars.minutes import Minutes, as_minutes
 from barsmith.errors import UsageError
 from barsmith.instruments import instrument
+from barsmith.labels.market import Prices
 from barsmith.labels.outcomes import Barriers
-from barsmith.labels.tuning import scores
+from barsmith.labels.tuning import longest_patience, scores
 from barsmith.pipeline.run_data import RunData
 from barsmith.pipeline.runner import Step, plan
 from barsmith.pipeline.stages import all_stages
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
-from barsmith.pipeline.stages.ga_optimize import LEAST_ROWS, Prices, TunedBarriers, ground, searched, why_not_searched
+from barsmith.pipeline.stages.ga_optimize import LEAST_ROWS, TunedBarriers, ground, why_not_searched
 from barsmith.pipeline.stages.ingest import RawData
 from barsmith.pipeline.stages.labeling import RawLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
@@ -146,8 +147,9 @@ def other_scores(data: RunData, tuned: TunedBarriers) -> Iterator[Finding]:
     contract = instrument(data.symbol, settings)
     base = base_name(settings, contract)
     prices = Prices.of(data.field("clean", CleanMinutes, "minutes"), contract, settings.sessions, base, settings.labels)
-    given, longest = searched(labeling.barriers, calendar)
-    rows = prices.decisions(table, labeling, calendar.drawn().train, longest)
+    given = labeling.given()
+    longest = longest_patience(given.values(), calendar.split["purge_bars"])
+    rows = prices.decisions(calendar.drawn().train, longest, table.is_settled, labeling.is_event)
     if len(rows) < LEAST_ROWS:
         yield Finding(
             "ga_optimize/score", f"barriers were searched on {len(rows)} settled training rows, fewer than {LEAST_ROWS}", len(rows)

@@ -18,7 +18,7 @@ from barsmith.artifacts import read_parquet, read_verified
 from barsmith.bars.base_bars import base_name
 from barsmith.bars.cleaning import clean
 from barsmith.bars.minutes import Minutes, as_minutes, problem_of
-from barsmith.bars.reading import validate_frame
+from barsmith.bars.reading import Rules, validate_frame
 from barsmith.bars.sessions import Sessions, load_sessions
 from barsmith.config import Settings
 from barsmith.datasets.scaling import RobustScaler
@@ -66,6 +66,11 @@ class Bundle:
     @cached_property
     def price_limits(self) -> tuple[float, float]:
         return instrument(self.symbol, self.settings).price_limits
+
+    @property
+    def reading_rules(self) -> Rules:
+        """How bars to predict on are read."""
+        return Rules(self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions, history=False)
 
     @classmethod
     def load(cls, folder: Path | str, *, workspace: Path | str | None = None, modules: Iterable[Path | str] = ()) -> Self:
@@ -124,7 +129,7 @@ class Bundle:
 
     def read(self, raw: pl.DataFrame) -> tuple[Reading, np.ndarray, Minutes]:
         """The features of every finished base bar with a minute of `raw` in it: the reading, their rows in it, the older history."""
-        raw = validate_frame(raw, symbol=self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions).frame
+        raw = validate_frame(raw, self.reading_rules).frame
         first = int(as_minutes(raw["datetime"])[0])
         older = self.history[: int(np.searchsorted(self.history.time, first))]
         minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=older, rules=self.settings.clean)
@@ -147,7 +152,7 @@ class Bundle:
         """A session that stands after the bundle's history, and after those of `history` that are later."""
         minutes = self.history
         if history is not None and len(history):
-            raw = validate_frame(history, symbol=self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions).frame
+            raw = validate_frame(history, self.reading_rules).frame
             minutes, _ = clean(raw, self.sessions, rolls=self.rolls, after=self.history, rules=self.settings.clean)
         return LiveSession(self, minutes)
 

@@ -68,7 +68,7 @@ def parity(bundle: Bundle, bars: pl.DataFrame, progress: Callable[[int, int], No
 def streamed(session: LiveSession, raw: pl.DataFrame, progress: Callable[[int, int], None] | None) -> Any:
     """(end, features, probabilities or None) of each base bar that the minutes finish."""
     bundle = session.bundle
-    raw = validate_frame(raw, symbol=bundle.symbol, price_limits=bundle.price_limits, roll_sessions=bundle.sessions).frame
+    raw = validate_frame(raw, bundle.reading_rules).frame
     for done, message in enumerate(messages_of(raw)):
         for signal in session.update(message):
             finished = session.finished[signal.start]

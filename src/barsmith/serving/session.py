@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from barsmith.bars.minute_rules import FRESH, Judged, is_outlier, is_quiet, last_judged, missing_after, push, quiet_run, without_holed
+from barsmith.bars.minute_rules import FAR, THIN, Judged, is_quiet, judgement, last_judged, missing_after, push, quiet_run, without_holed
 from barsmith.bars.minutes import FIELDS, Minutes, as_datetime, moment
 from barsmith.bars.rolls import continue_minutes
 from barsmith.errors import DataError
@@ -126,13 +126,12 @@ class LiveSession:
     def refusal(self, message: MinuteMessage, number: int) -> str:
         """Why the settings leave a minute out, empty where they do not."""
         rules, last = self.bundle.settings.clean, self.judged
-        _, high, low, _, volume = message.bar
-        if volume < rules.min_volume:
-            return "thin"
-        if rules.outliers == "flag" or number != last.session or message.time - last.time > FRESH or self.begins(message):
-            return ""
-        far = last.contract == self.contract and is_outlier(last.ranges, last.close, high, low, rules.outlier_ranges)
-        return "outliers" if far else ""
+        is_same = number == last.session and last.contract == self.contract and not self.begins(message)
+        measure = (last.close, last.ranges, rules.min_volume, rules.outlier_ranges)
+        found = judgement(message.bar, message.time - last.time, is_same, *measure)
+        if found == FAR and rules.outliers == "drop":
+            return "outliers"
+        return "thin" if found == THIN else ""
 
     def begins(self, message: MinuteMessage) -> bool:
         """Whether this minute is of a new contract."""

@@ -68,7 +68,7 @@ def begun(bundle: Bundle, history: pl.DataFrame | None, journal: Journal | None)
     if journal and journal.messages:
         minutes, _ = clean(journal.frame(), bundle.sessions, rolls=bundle.rolls, after=minutes, rules=bundle.settings.clean)
     if history is not None and len(history):
-        raw = validate_frame(history, symbol=bundle.symbol, price_limits=bundle.price_limits, roll_sessions=bundle.sessions).frame
+        raw = validate_frame(history, bundle.reading_rules).frame
         known = int(minutes.time[-1]) if len(minutes) else -1
         minutes, _ = clean(raw, bundle.sessions, rolls=bundle.rolls, after=minutes, rules=bundle.settings.clean)
         if journal:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from barsmith.artifacts import read_json, read_parquet
 from barsmith.config import shown
+from barsmith.datasets.own_tables import split_files
 from barsmith.datasets.roles import reserved_role
 from barsmith.errors import DataError, IntegrityError, UsageError
 
@@ -39,11 +40,11 @@ class ForeignTables:
 
 
 def read_foreign(path: Path) -> ForeignTables:
-    """Raises UsageError `cli/path`; DataError `datasets/schema`, `datasets/time`, `datasets/empty`; IntegrityError for a damaged file."""
+    """Raises UsageError `cli/path`; DataError `datasets/schema`, `datasets/files`, `datasets/time`, `datasets/empty`; IntegrityError for a damaged file."""
     if path.is_file():
         raw, files = split_by_column(read_parquet(path)[0], path), 1
     elif path.is_dir():
-        raw = {name: read_parquet(file)[0] for name in SPLITS if (file := file_of(path, name)) is not None}
+        raw = {name: read_parquet(file)[0] for name, file in split_files(path).items() if name in SPLITS}
         files = len(raw)
     else:
         do = "check --path"
@@ -81,10 +82,6 @@ def split_by_column(table: pl.DataFrame, path: Path) -> dict[str, pl.DataFrame]:
     if not found <= set(SPLITS) or not {"train", "val"} <= found:
         raise wrong("train, val and perhaps test in the column split", ", ".join(sorted(map(str, found)))[:80], path)
     return {name: table.filter(pl.col("split") == name) for name in SPLITS if name in found}
-
-
-def file_of(folder: Path, name: str) -> Path | None:
-    return next((file for file in (folder / f"{name}_scaled.parquet", folder / f"{name}.parquet") if file.is_file()), None)
 
 
 def is_feature(table: pl.DataFrame, name: str) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barsmith.labels.market import Market
 from barsmith.labels.outcomes import Barriers
 from barsmith.labels.probe import RidgeProbe
-from barsmith.labels.tuning import Market
 from barsmith.metrics.trading import annual_sharpe, mean_interval
 
 

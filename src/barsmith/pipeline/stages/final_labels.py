@@ -62,13 +62,17 @@ def final_labels(
 
 
 def weighed(
-    datetime: pl.Series, labels: Mapping[int, Labels], is_event: pl.DataFrame, train_rows: np.ndarray, settings: LabelSettings
+    datetime: pl.Series, labels: Mapping[int, Labels], is_event: np.ndarray | None, train_rows: np.ndarray, settings: LabelSettings
 ) -> FinalLabels:
-    """The tables of these labels, whatever their barriers. datetime: the base bars' opens. train_rows: row numbers of the training slice."""
+    """The tables of these labels, whatever their barriers.
+
+    datetime: the base bars' opens. is_event: (m,) bool, None where every bar was asked. train_rows: row numbers of the training slice.
+    """
     opens, time = as_minutes(datetime), datetime.to_frame("datetime")
+    asked = time if is_event is None else time.with_columns(is_event=pl.Series(is_event))
     weights = {h: final_weights(one, opens, train_rows, uniqueness=settings.uniqueness) for h, one in labels.items()}
     return FinalLabels(
-        table=pl.concat([time, is_event, label_columns(labels, weights)], how="horizontal"),
+        table=pl.concat([asked, label_columns(labels, weights)], how="horizontal"),
         quality=pl.concat([time, quality_columns(labels, opens)], how="horizontal"),
         barriers={str(h): asdict(one.barriers) for h, one in labels.items()},
         counts={str(h): one.counts() for h, one in labels.items()},

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from barsmith.bars.base_bars import base_rung
-from barsmith.bars.ladder import Rung
-from barsmith.bars.minutes import Minutes
-from barsmith.bars.sessions import load_sessions
 from barsmith.config import LabelSettings, SessionSettings, Unit
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.instruments import Instrument
-from barsmith.labels.barriers import wilder_atr
-from barsmith.labels.outcomes import Barriers, window
+from barsmith.labels.market import Market, Prices
+from barsmith.labels.outcomes import Barriers
 from barsmith.labels.probe import RidgeProbe
-from barsmith.labels.tuning import Market, Tuned, tune
+from barsmith.labels.tuning import Tuned, longest_patience, tune
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -65,8 +61,9 @@ def ga_optimize(
 ) -> TunedBarriers:
     """k_up, k_down and max_bars of each horizon by what a ridge probe earns with them, on the training slice alone."""
     prices = Prices.of(clean.minutes, instrument, hours, base, settings)
-    given, longest = searched(labeling.barriers, calendar)
-    rows = prices.decisions(mtf, labeling, calendar.drawn().train, longest)
+    given = labeling.given()
+    longest = longest_patience(given.values(), calendar.split["purge_bars"])
+    rows = prices.decisions(calendar.drawn().train, longest, mtf.is_settled, labeling.is_event)
     why_not = why_not_searched(settings, barriers[2])
     if not why_not and len(rows) < LEAST_ROWS:
         why_not = f"{len(rows)} settled training rows are fewer than {LEAST_ROWS}"
@@ -112,13 +109,6 @@ def why_not_searched(settings: LabelSettings, unit: Unit) -> str:
     return "" if unit == "atr" else f"distances in {unit} are the user's own; only those in ATR are searched"
 
 
-def searched(barriers: Mapping[str, Mapping[str, Any]], calendar: Calendar) -> tuple[dict[int, Barriers], int]:
-    """The given barriers of each horizon, and the longest patience that may be tried: twice theirs, but no more than is purged."""
-    given = {int(h): Barriers(**one) for h, one in barriers.items()}
-    most = max(one.max_bars for one in given.values())
-    return given, max(most, min(2 * most, calendar.split["purge_bars"]))
-
-
 def trial_table(found: Mapping[int, Tuned]) -> pl.DataFrame:
     """Every trial of every horizon in the order tried."""
     rows = [
@@ -129,36 +119,3 @@ def trial_table(found: Mapping[int, Tuned]) -> pl.DataFrame:
     schema = {"horizon": whole, "number": whole, "k_up": real, "k_down": real, "max_bars": whole, "score": real, "sharpe": real,
               "imbalance": real, "trades": whole}  # fmt: skip
     return pl.DataFrame(rows, schema=schema)
-
-
-@dataclass(frozen=True, eq=False)
-class Prices:
-    """What barriers are walked on, in the contract's own prices. atr: (m,) of the base bars. cost: of a round trip, price units.
-
-    closes: (m,) of the bars' sessions where trades end with them, else None.
-    """
-
-    minutes: Minutes
-    bars: Rung
-    closes: np.ndarray | None
-    atr: np.ndarray
-    cost: float
-
-    @classmethod
-    def of(cls, minutes: Minutes, instrument: Instrument, hours: SessionSettings, base: str, settings: LabelSettings) -> Prices:
-        sessions = load_sessions(instrument.calendar, hours.hours)
-        bars = base_rung(minutes, sessions, base, adjusted=False)
-        closes = sessions.closes[bars.session] if settings.session == "close" else None
-        return cls(minutes, bars, closes, wilder_atr(bars), instrument.round_trip_usd / instrument.usd_per_point)
-
-    def decisions(self, table: FeatureTable, labeling: RawLabels, part: range, longest: int) -> np.ndarray:
-        """The settled rows of a part of the calendar that are asked for a label and whose window of `longest` bars is whole and lies in it too."""
-        rows = np.arange(part.start, part.stop)
-        last = window(self.bars, longest, self.closes).last[rows]
-        known = table.features["is_settled"].to_numpy()[rows] & (self.atr[rows] > 0.0) & (last >= 0) & (last < part.stop)
-        for is_event in labeling.is_event:
-            known &= is_event.to_numpy()[rows]
-        return rows[known]
-
-    def market(self, rows: np.ndarray, asked: Sequence[Barriers], longest: int) -> Market:
-        return Market.over(self.minutes, self.bars, self.atr, rows, asked, window(self.bars, longest, self.closes), self.cost)

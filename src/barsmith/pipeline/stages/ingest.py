@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from barsmith.bars.reading import read_raw
+from barsmith.bars.reading import Rules, read_raw
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import IngestSettings, SessionSettings
 from barsmith.instruments import Instrument
@@ -27,9 +27,8 @@ class RawData:
 @stage
 def ingest(raw_file: Path, instrument: Instrument, settings: IngestSettings, hours: SessionSettings) -> RawData:
     """The file of data/raw, read and checked; of several contracts side by side the one in front."""
-    raw = read_raw(
-        raw_file,
-        symbol=instrument.symbol,
+    rules = Rules(
+        instrument.symbol,
         timezone=settings.timezone,
         timestamps=settings.timestamps,
         epoch_unit=settings.epoch_unit,
@@ -40,7 +39,6 @@ def ingest(raw_file: Path, instrument: Instrument, settings: IngestSettings, hou
         tick_size=instrument.tick,
         sessions=load_sessions(instrument.calendar),
         roll_sessions=load_sessions(instrument.calendar, hours.hours),
-        root=raw_file.parent,
-        allow_outside=settings.allow_outside,
     )
+    raw = read_raw(raw_file, rules, root=raw_file.parent, allow_outside=settings.allow_outside)
     return RawData(raw.frame, raw.rejects, {**raw.quality.as_dict(), "source": raw_file.name})

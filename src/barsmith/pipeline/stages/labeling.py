@@ -14,8 +14,8 @@ from barsmith.bars.ladder import Rung
 from barsmith.bars.sessions import load_sessions
 from barsmith.config import LabelSettings, SessionSettings, Unit
 from barsmith.instruments import Instrument
-from barsmith.labels.making import asked_sides, default_barriers, make_labels
-from barsmith.labels.outcomes import Barriers, Labels
+from barsmith.labels.making import asked_sides, make_labels
+from barsmith.labels.outcomes import Barriers, Labels, default_barriers
 from barsmith.labels.primary_signal import PrimarySignal
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -44,9 +44,13 @@ class RawLabels:
         return found
 
     @property
-    def is_event(self) -> pl.DataFrame:
-        """The column `is_event`, or a frame without columns where every bar was asked for a label."""
-        return self.table.select([name for name in self.table.columns if name == "is_event"])
+    def is_event(self) -> np.ndarray | None:
+        """(m,) bool, the bars that were asked for a label; None where all were."""
+        return self.table["is_event"].to_numpy() if "is_event" in self.table.columns else None
+
+    def given(self) -> dict[int, Barriers]:
+        """The barriers of each horizon."""
+        return {int(h): Barriers(**one) for h, one in self.barriers.items()}
 
 
 @stage

@@ -41,6 +41,11 @@ class FeatureTable:
     def rows(self) -> int:
         return len(self.features)
 
+    @property
+    def is_settled(self) -> np.ndarray:
+        """(m,) bool."""
+        return self.features["is_settled"].to_numpy()
+
 
 @stage
 def mtf(

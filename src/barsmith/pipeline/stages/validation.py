@@ -13,12 +13,13 @@ from barsmith.config import LabelSettings, SessionSettings, ValidationSettings, 
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import correlations, uncorrelated
 from barsmith.instruments import Instrument
+from barsmith.labels.market import Prices
 from barsmith.labels.outcomes import Barriers
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.datasets import DataSets
-from barsmith.pipeline.stages.ga_optimize import MOST_ROWS, Prices, TunedBarriers
+from barsmith.pipeline.stages.ga_optimize import MOST_ROWS, TunedBarriers
 from barsmith.pipeline.stages.labeling import RawLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
@@ -114,7 +115,7 @@ def worth_of_tuning(
     choices = {int(h): {"given": barriers_of(one["given"]), "fixed 3/3": barriers_of(one["fixed"]), "tuned": barriers_of(one["best"])}
                for h, one in tuned.search.items()}  # fmt: skip
     longest = max(one.max_bars for named in choices.values() for one in named.values())
-    rows = {name: prices.decisions(table, labeling, getattr(split, name), longest) for name in ("train", "val")}
+    rows = {name: prices.decisions(getattr(split, name), longest, table.is_settled, labeling.is_event) for name in ("train", "val")}
     if len(rows["val"]) < LEAST_VALIDATION_ROWS:
         return []
     rows["train"] = rows["train"][:: -(-len(rows["train"]) // MOST_ROWS)]
