@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from barsmith.artifacts import canonical_json, locked
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.parts import Part
 from barsmith.ledger import Ledger
@@ -19,6 +22,7 @@ from barsmith.metrics.classification import scores
 from barsmith.models.base import BaseModel, TrainingMetrics
 from barsmith.models.discovery import discover
 from barsmith.models.fitting import Progress, fit_model, predict_model
+from barsmith.models.registry import keywords_for
 from barsmith.models.rows import check_rows_alone, check_rows_disjoint
 from barsmith.models.yaml_params import load_params
 from barsmith.pipeline.run_data import RunData, load_run_data
@@ -59,21 +63,36 @@ def train(
         made = cls(params)
         made.check_machine()
         container = data.container_for(cls.info, params, horizon)
-    fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress)
-    check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
-    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    target = workspace / "experiments" / "runs" / f"{model}_{data.symbol}_h{horizon}_{stamp}"
+    chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
+    with begun(workspace, made, f"{model}_{data.symbol}_h{horizon}", chosen) as checkpoint:
+        fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress, checkpoint=checkpoint)
+        check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
+        return left(data, container, fitted, told, chosen, started, open_test=open_test)
+
+
+def left(
+    data: RunData,
+    container: TimeSeriesDataContainer,
+    model: BaseModel,
+    told: TrainingMetrics,
+    chosen: Mapping[str, Any],
+    started: float,
+    *,
+    open_test: bool,
+) -> Training:
+    """The training, judged, recorded in the ledger and written. chosen: what the ledger calls its configuration."""
+    workspace, horizon, name = data.workspace, container.horizon, model.info.name
+    target = workspace / "experiments" / "runs" / f"{name}_{data.symbol}_h{horizon}_{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with reserved(target) as run_dir:
         ledger = Ledger(workspace)
-        told_to_ledger: dict[str, Any] = {"symbol": data.symbol, "horizon": horizon, "model": model, "run": run_dir.name}
+        told_to_ledger: dict[str, Any] = {"symbol": data.symbol, "horizon": horizon, "model": name, "run": run_dir.name}
         parts = {"val": container.val}
         if open_test:
             ledger.record_opening(**told_to_ledger)  # before anybody looks: a crash must not leave it seen and unrecorded
             container = container.open_test()
             parts["test"] = container.test
         seeds = np.random.SeedSequence([data.settings.random_seed, horizon]).spawn(2)
-        splits = {name: judged(data, fitted, container, part, seed) for (name, part), seed in zip(parts.items(), seeds, strict=False)}
-        chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
+        splits = {name: judged(data, model, container, part, seed) for (name, part), seed in zip(parts.items(), seeds, strict=False)}
         ledger.record(
             **told_to_ledger, configuration=chosen, scores={k: splits["val"].metrics[k] for k in ("accuracy", "log_loss", "auc_macro")}
         )
@@ -89,7 +108,7 @@ def train(
             skills=META_SKILLS if data.settings.labels.primary_signal is not None else SKILLS,
         )
         seconds = time.perf_counter() - started
-        training = Training(data, container, fitted, params, told, splits, judgement, raised, openings, seconds, run_dir)
+        training = Training(data, container, model, model.params, told, splits, judgement, raised, openings, seconds, run_dir)
         write_training_run(training)
         return training
 
@@ -104,8 +123,28 @@ def finished_data(workspace: Path, symbol: str) -> Iterator[RunData]:
         yield load_run_data(workspace, symbol)
 
 
+@contextlib.contextmanager
+def begun(workspace: Path, model: BaseModel, name: str, chosen: Mapping[str, Any]) -> Iterator[Path | None]:
+    """The folder in which this very training keeps how far it is, where its model can: a killed one goes on from there, a finished one removes it.
+
+    Raises BusyError where another process is at it.
+    """
+    if not keywords_for(model.fit, {"checkpoint": None}):
+        yield None
+        return
+    folder = workspace / "experiments" / "checkpoints" / f"{name}_{hashlib.sha256(canonical_json(chosen)).hexdigest()[:12]}"
+    with locked(folder.with_name(f".{folder.name}.lock"), "this training"):
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def fit(
-    model: BaseModel, container: TimeSeriesDataContainer, *, seed: int, progress: Progress | None = None
+    model: BaseModel,
+    container: TimeSeriesDataContainer,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
 ) -> tuple[BaseModel, TrainingMetrics]:
     """Fit on the training slice, with its last rows, purged, to decide when to stop."""
     part = container.train
@@ -125,6 +164,7 @@ def fit(
         feature_names=container.feature_names,
         seed=seed,
         progress=progress,
+        checkpoint=checkpoint,
     )
     return model, told
 
