@@ -17,7 +17,7 @@ th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align
 tr > :first-child { padding-left: 0; text-align: left !important; } th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 th.number, td.number { text-align: right; } td { white-space: nowrap; }
 td.text { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { th, td { padding: .25rem .4rem; } td.word { white-space: normal; } td.text { min-width: 9rem; } }
+@media (max-width: 40rem) { th, td { padding: .25rem .4rem; } td.word { white-space: normal; min-width: 5.5rem; } td.text { min-width: 9rem; } }
 .caption { font-weight: 600; margin: 1rem 0 0; } .plot { overflow: hidden; break-inside: avoid; }
 @page { margin: 12mm; }
 @media print {
