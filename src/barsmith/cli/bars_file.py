@@ -30,6 +30,7 @@ def bars_for(bundle: Bundle, path: Path, *, timezone: str | None, timestamps: st
     Raises IntegrityError `bundle/mismatch` for another contract's bars; DataError `data/schema` for a table of something else, `bars/...`.
     """
     from barsmith.bars.reading import read_raw
+    from barsmith.bars.sessions import load_sessions
 
     own = bundle.settings.ingest
     refuse_other_name(bundle.symbol, path)
@@ -44,6 +45,7 @@ def bars_for(bundle: Bundle, path: Path, *, timezone: str | None, timestamps: st
             on_bad_rows=on_bad_rows or own.on_bad_rows,
             repair=repair or own.repair,
             price_limits=bundle.price_limits,
+            sessions=load_sessions(bundle.sessions.calendar),
             roll_sessions=bundle.sessions,
             history=False,
         )
