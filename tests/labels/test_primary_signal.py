@@ -91,6 +91,10 @@ def test_a_file_outside_the_workspace_and_one_that_is_none_are_refused(tmp_path)
         with pytest.raises(error) as caught:
             read_primary_signal(tmp_path / "here" / name, root=tmp_path / "here")
         assert caught.value.code == f"signals/{code}"
+        assert ("a link to" in str(caught.value)) == (name == "cross.csv")
+    with pytest.raises(DataError) as named:
+        read_primary_signal(tmp_path / "elsewhere" / "cross.csv", root=tmp_path / "here")
+    assert named.value.came == str(tmp_path / "elsewhere" / "cross.csv")
     linked = read_primary_signal(tmp_path / "here" / "cross.csv", root=tmp_path / "here", allow_outside=True)
     assert linked.rows == 3
 

@@ -12,7 +12,7 @@ from barsmith.artifacts import read_sealed, write_sealed
 from barsmith.errors import BarsmithError, IntegrityError, UsageError
 from barsmith.pipeline.api import rerun, run
 from barsmith.pipeline.comparing import compare, different
-from barsmith.pipeline.run_records import label_shares
+from barsmith.pipeline.run_records import idle_shares, label_shares
 from small_market import SmallMarket
 
 
@@ -114,5 +114,12 @@ def test_unknown_runs_and_changed_records_are_refused(workspace: Path, market: S
 def test_differences_and_shares_by_hand() -> None:
     assert different({"a": 1, "b": 2}, {"b": 3, "c": 4}) == {"a": [1, None], "b": [2, 3], "c": [None, 4]}
     table = pl.DataFrame({"label_h5": [1, 1, -1, None], "label_end_h5": [1, 2, 3, None]})
-    assert label_shares(table) == {"5": {"-1": 1 / 3, "1": 2 / 3, "none": 0.25}}
-    assert label_shares(table.head(0)) == {}
+    assert label_shares(table) == {"5": {"-1": 1 / 3, "1": 2 / 3}}
+    assert idle_shares(table) == {"5": {"unlabelled": 0.25}}
+    assert label_shares(table.head(0)) == idle_shares(table.head(0)) == {}
+
+
+def test_a_row_that_was_not_asked_is_not_one_whose_future_is_missing() -> None:
+    table = pl.DataFrame({"is_event": [True, False, False, True, True], "label_h5": [1, None, None, -1, None]})
+    assert label_shares(table) == {"5": {"-1": 0.5, "1": 0.5}}
+    assert idle_shares(table) == {"5": {"no event": 0.4, "unlabelled": 0.2}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from small_market import SmallMarket
 
+IMPORT = "from torch.utils.data import DataLoader\n"
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 
 
@@ -30,9 +32,12 @@ class StandInLoader:
 
 def test_the_code_of_the_page_runs_and_says_what_it_says(market: SmallMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(market.workspace)
-    known: dict[str, Any] = {"DataLoader": StandInLoader}
+    known: dict[str, Any] = {}
     code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
     assert len(code) == 4
+    assert IMPORT in code[2]
+    if importlib.util.find_spec("torch") is None:
+        known["DataLoader"], code[2] = StandInLoader, code[2].replace(IMPORT, "")
     for block in code:
         exec(block, known)
     assert known["seen"] == len(known["windows"].train)

@@ -163,13 +163,17 @@ def test_a_table_of_another_schema_is_refused_with_what_is_wrong(
 def test_paths_that_hold_no_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     left(tmp_path / "train only", {"train": tables()["train"]})
-    (tmp_path / "text.parquet").write_text("datetime,open\n")
+    for name in ("text.parquet", "text.txt"):
+        (tmp_path / name).write_text("datetime,open\n")
+    (tmp_path / "torn.parquet").write_bytes((tmp_path / "train only" / "train.parquet").read_bytes()[:-100])
     tables()["train"].with_columns(split=pl.lit("learn")).write_parquet(tmp_path / "names.parquet")
     for name, code in (
         ("nowhere", "cli/path"),
         ("empty", "datasets/schema"),
         ("train only", "datasets/schema"),
-        ("text.parquet", "integrity/mismatch"),
+        ("text.parquet", "datasets/format"),
+        ("text.txt", "datasets/format"),
+        ("torn.parquet", "integrity/mismatch"),
         ("names.parquet", "datasets/schema"),
     ):
         with pytest.raises(BarsmithError) as refused:

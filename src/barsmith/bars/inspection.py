@@ -21,7 +21,7 @@ from barsmith.bars.quality import Quality
 from barsmith.bars.raw_file import read_file
 from barsmith.bars.reading import RawBars, Rules, checked, read_columns
 from barsmith.bars.sessions import Sessions
-from barsmith.bars.unmarked_rolls import FEWEST, Suspect, suspected_rolls
+from barsmith.bars.unmarked_rolls import FEWEST, Suspect, counted, suspected_rolls
 from barsmith.instruments import SHIPPED, Instrument
 
 
@@ -133,7 +133,7 @@ def tell_suspects(notes: Notes, suspects: list[Suspect]) -> None:
     hidden, seen = (", ".join(times[is_hidden]) for is_hidden in (True, False))
     evidence = f"{'jumps' if seen else 'no such jump'} at session opens {days}"
     evidence += f"; {len(times[True])} may be hidden in holes of the file" if hidden else ""
-    notes.says("rolls", f"{len(times[False])} suspected", LIKELY if seen else UNKNOWN, evidence)
+    notes.says("rolls", counted([one.certainty for one in suspects]), LIKELY if seen else UNKNOWN, evidence)
     if seen:
         notes.asks("rolls", f"Does the contract change at {seen}? Then set rolls; unset, the jump counts as the market's own.")
     if hidden:

@@ -83,7 +83,7 @@ def read_file(path: str | os.PathLike[str], *, root: Path | None = None, allow_o
         _refuse_special(os.stat(path), name)
         real = os.path.realpath(path)
         if root is not None and not allow_outside:
-            _refuse_outside(real, root, name)
+            _refuse_outside(real, root, path)
         for _ in range(2):
             data = _unchanged(real, name)
             if data is not None:
@@ -106,14 +106,15 @@ def _refuse_special(status: os.stat_result, name: str) -> None:
         raise UsageError("bars/not-a-file", expected="a regular file of bars", came=came, do="name a Parquet or CSV file", where=name)
 
 
-def _refuse_outside(real: str, root: Path, name: str) -> None:
+def _refuse_outside(real: str, root: Path, path: str | os.PathLike[str]) -> None:
     if not Path(real).is_relative_to(os.path.realpath(root)):
+        is_link = Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root))
         raise DataError(
             "bars/outside-root",
             expected=f"a file under {shown(root)}",
-            came=f"a link to {shown(real)}",
+            came=f"{'a link to ' if is_link else ''}{shown(real)}",
             do="copy the file there, or pass --allow-outside (ingest.allow_outside: true)",
-            where=name,
+            where=shown(path),
         )
 
 

@@ -4,6 +4,7 @@ trading point to one. They are suspicions for a reader to confirm, and nothing a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -52,6 +53,12 @@ class Suspect:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"time": f"{moment(self.time):%Y-%m-%dT%H:%MZ}"}
+
+
+def counted(certainties: Sequence[str]) -> str:
+    """How many suspects there are, for a reader: `3 suspected`, `3 suspected (all hidden in holes)`, `3 suspected (1 hidden in holes)`."""
+    hidden = certainties.count("hidden")
+    return f"{len(certainties)} suspected" + (f" ({'all' if hidden == len(certainties) else hidden} hidden in holes)" if hidden else "")
 
 
 def suspected_rolls(time: np.ndarray, bars: np.ndarray, sessions: Sessions, symbol: str) -> list[Suspect]:

@@ -31,11 +31,13 @@ def bars_for(bundle: Bundle, path: Path, *, timezone: str | None, timestamps: st
     Raises IntegrityError `bundle/mismatch` for another contract's bars; DataError `data/schema` for a table of something else, `bars/...`.
     """
     from barsmith.bars.reading import read_raw
+    from barsmith.bars.sessions import load_sessions
 
     own = bundle.settings.ingest
     refuse_other_name(bundle.symbol, path)
     rules = replace(
         bundle.reading_rules,
+        sessions=load_sessions(bundle.sessions.calendar),
         timezone=timezone or own.timezone,
         timestamps=timestamps or own.timestamps,
         epoch_unit=own.epoch_unit,

@@ -17,7 +17,8 @@ TITLES = {
     "rows": "rows of each stage",
     "splits": "rows of each split",
     "barriers": "barriers (horizon, what)",
-    "label_shares": "label shares (split, horizon, label)",
+    "label_shares": "share of labelled rows (split, horizon, label)",
+    "idle_shares": "share of all rows (split, horizon, why no label)",
     "is_ready": "ready for training",
 }
 LISTS = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 
+PIPED_WIDTH = 120
 _answers: list[TextIO] = []
 
 
@@ -77,10 +78,10 @@ def say(text: str) -> None:
 
 
 def console_of(file: Any) -> Console:
-    """No markup, no guessing of colours; as wide as it must be where nobody looks, so that no cell of a pipe is cut."""
+    """No markup, no guessing of colours; of a fixed width where nobody looks: a page, whatever the terminal's."""
     from rich.console import Console
 
-    width = None if file.isatty() else 10_000
+    width = None if file.isatty() else PIPED_WIDTH
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -91,7 +92,8 @@ def grid_of(table: Table) -> RichTable:
     grid = RichTable(title=printable(table.title) or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in table.rows[0] if table.rows else ():
         values = [row.get(name) for row in table.rows]
-        grid.add_column(printable(str(name)), justify="right" if all(is_number(value) for value in values) else "left")
+        is_numeric = all(is_number(value) for value in values)
+        grid.add_column(printable(str(name)), justify="right" if is_numeric else "left", overflow="fold")  # on the next line, never cut
     for row in table.rows:
         grid.add_row(*(printable(cell(row.get(name))) for name in table.rows[0]))
     return grid

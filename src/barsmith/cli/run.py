@@ -141,6 +141,8 @@ def planned(records: list[dict[str, Any]]) -> Report:
 
 def report_of(record: dict[str, Any]) -> Report:
     """A run's record for a reader; the stages were told while they ran."""
+    from barsmith.bars.unmarked_rolls import counted
+
     if "only" in record:
         stage = record["stages"][0]
         return Report(
@@ -153,7 +155,7 @@ def report_of(record: dict[str, Any]) -> Report:
         f"{bars['empty_sessions']:,} sessions without a minute; {bars['rolls']:,} rolls"
     )
     if bars.get("suspected_rolls"):
-        read += f" and {len(bars['suspected_rolls'])} suspected, which the file does not mark: see the report"
+        read += f" and {counted([one['certainty'] for one in bars['suspected_rolls']])}, which the file does not mark: see the report"
     says: list[str | Table] = [f"{record['symbol']} run {record['run_id']}: {record['features']} features; base bars: {splits}", read]
     return Report(record, [*says, *record["tuning"], *findings_of(record), f"report in {record['report']}"])
 

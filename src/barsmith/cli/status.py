@@ -23,9 +23,12 @@ def status(
     says: list[str | Table] = [f"{state['symbol']} run {state['run_id']}: {state['status']}, last change {state['updated']}"]
     columns = {"stage": "name", "status": "status", "seconds": "seconds", "rows": "rows", "peak MiB": "peak_mib"}
     says.append(Table([{title: stage[column] for title, column in columns.items()} for stage in state["stages"]]))
+    whole = RunFolder.latest_whole(workspace, state["symbol"]) if state["only"] is not None else None
+    if whole is not None:
+        says.append(f"{state['only']} alone was made; all stages: barsmith status {whole}")
     if state["memory"]:
         says.append(f"peak MiB: {state['memory']}")
     if state.get("error"):
         error = state["error"]
         says.append(f"stopped by {error.get('code', '')}: {error.get('came', '')}; {error.get('do', 'see its log')}")
-    return Report(state, says)
+    return Report(state | {"whole_run": whole}, says)

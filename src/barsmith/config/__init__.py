@@ -8,7 +8,7 @@ is how a stage knows that nothing about it has changed.
 from barsmith.config.bars import CleanSettings, ClockSettings, IngestSettings, SessionSettings
 from barsmith.config.contracts import CALENDARS, SHIPPED_SYMBOLS, ContractSettings
 from barsmith.config.datasets import MULTIRES_TIMEFRAMES, DatasetSettings, FeatureSettings, ScalingSettings, ValidationSettings
-from barsmith.config.labels import BarrierSettings, LabelSettings, Unit
+from barsmith.config.labels import BarrierSettings, LabelSettings, OutcomeSettings, Unit
 from barsmith.config.section import Section, canonical, safe_name, shown, wrong
 from barsmith.config.settings import Settings
 from barsmith.config.splits import SPLIT_KEYS, SplitSettings
@@ -30,6 +30,7 @@ __all__ = [
     "FeatureSettings",
     "IngestSettings",
     "LabelSettings",
+    "OutcomeSettings",
     "ScalingSettings",
     "Section",
     "SessionSettings",

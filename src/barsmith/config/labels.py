@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,17 +36,14 @@ class BarrierSettings(Section):
         return self
 
 
-class LabelSettings(Section):
-    """What is asked of the future of each bar. k_up, k_down and unit override the contract's barriers."""
+class OutcomeSettings(Section):
+    """What is asked of the future of each bar, whatever is searched. k_up, k_down and unit override the contract's barriers."""
 
     method: Literal["triple_barrier", "fixed_horizon", "trend_scanning"] = "triple_barrier"
     k_up: Distance | None = None
     k_down: Distance | None = None
     unit: Unit = "atr"
     max_bars: Horizon | None = None  # patience in base bars; None: the horizon itself
-    tune: bool = True  # search other barriers on the training slice; false: the given ones are used
-    trials: Annotated[int, Field(ge=1, le=10_000)] = 100  # of the search, for each horizon
-    search: Literal["tpe", "nsga2"] = "tpe"  # Optuna's sampler
     session: Literal["hold", "close"] = "hold"  # what a trade does at the session's close
     trend_min_bars: Annotated[int, Field(ge=2, le=MAX_HORIZON)] = 3  # the shortest window
     trend_min_t: Annotated[float, Field(ge=0, le=1e6)] = 0.0  # below it a trend is none
@@ -57,7 +54,7 @@ class LabelSettings(Section):
     uniqueness: bool = False
 
     @model_validator(mode="after")
-    def _whole(self) -> LabelSettings:
+    def _whole(self) -> Self:
         _check_distances(self.unit, k_up=self.k_up, k_down=self.k_down)
         if self.unit != "atr" and (self.k_up is None or self.k_down is None):
             came = f"unit {self.unit} and {'neither' if self.k_up is self.k_down else 'one of the two'}"
@@ -87,3 +84,11 @@ class LabelSettings(Section):
         if self.method == "trend_scanning" and self.trend_min_t == 0:
             return {-1: "short", 1: "long"}
         return {-1: "short", 0: "neutral", 1: "long"}
+
+
+class LabelSettings(OutcomeSettings):
+    """What is asked of the future of each bar, and how barriers are searched for it."""
+
+    tune: bool = True  # search other barriers on the training slice; false: the given ones are used
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 100  # of the search, for each horizon
+    search: Literal["tpe", "nsga2"] = "tpe"  # Optuna's sampler

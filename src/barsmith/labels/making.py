@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from barsmith.bars.ladder import Rung
-from barsmith.config import LabelSettings, Unit
+from barsmith.config import OutcomeSettings, Unit
 from barsmith.labels.barriers import triple_barrier, wilder_atr
 from barsmith.labels.events import cusum_events, trailing_volatility
 from barsmith.labels.fixed_horizon import fixed_horizon
@@ -26,7 +26,7 @@ def make_labels(
     minutes: Minutes,
     base: Rung,
     sessions: Sessions,
-    settings: LabelSettings,
+    settings: OutcomeSettings,
     barriers: Mapping[int, Barriers],
     *,
     unit: Unit,
@@ -63,12 +63,12 @@ def unit_size(unit: Unit, minutes: Minutes, base: Rung, tick: float) -> np.ndarr
     return np.append(minutes.bars[base.first[1:], OPEN], np.nan)
 
 
-def session_closes(sessions: Sessions, base: Rung, settings: LabelSettings) -> np.ndarray | None:
+def session_closes(sessions: Sessions, base: Rung, settings: OutcomeSettings) -> np.ndarray | None:
     """(m,) minutes since 1970, the close of each base bar's session, where a trade ends there; else None."""
     return sessions.closes[base.session] if settings.session == "close" else None
 
 
-def asked_sides(minutes: Minutes, base: Rung, settings: LabelSettings, signal: PrimarySignal | None) -> np.ndarray | None:
+def asked_sides(minutes: Minutes, base: Rung, settings: OutcomeSettings, signal: PrimarySignal | None) -> np.ndarray | None:
     """(m,) int8: 0 for a row that is not asked for a label, else its trade's side: the primary signal's, +1 where there is none.
 
     None where every row is asked. Nothing after a bar's close decides whether it is.
@@ -83,7 +83,7 @@ def asked_sides(minutes: Minutes, base: Rung, settings: LabelSettings, signal: P
     return is_event.astype(np.int8) if side is None else side * is_event
 
 
-def in_words(settings: LabelSettings, k_up: float, k_down: float, unit: Unit) -> str:
+def in_words(settings: OutcomeSettings, k_up: float, k_down: float, unit: Unit) -> str:
     """How labels are made, for a reader: `triple barrier, 1.5 ATR up and 1 ATR down, held across the break, every bar`."""
     distances = f", {distance(k_up, unit)} up and {distance(k_down, unit)} down" if settings.method != "trend_scanning" else ""
     if settings.primary_signal is not None:
@@ -92,7 +92,7 @@ def in_words(settings: LabelSettings, k_up: float, k_down: float, unit: Unit) ->
     return f"{settings.method.replace('_', ' ')}{distances}, {break_}, {event_bars(settings)}"
 
 
-def event_bars(settings: LabelSettings) -> str:
+def event_bars(settings: OutcomeSettings) -> str:
     """Which bars are asked for a label: `every bar`, `every signal`, `bars after a move of 4 trailing volatilities (CUSUM)`."""
     if settings.events == "every_bar":
         return "every bar" if settings.primary_signal is None else "every signal"

@@ -13,6 +13,7 @@ from barsmith.errors import UsageError, did_you_mean
 from barsmith.models.fitting import Progress
 from barsmith.parallel import Backend, Done, run_jobs
 from barsmith.pipeline.explaining import decisions, refuse_stale
+from barsmith.pipeline.foreseeing import refuse_foreseen
 from barsmith.pipeline.resuming import settings_now, true_state
 from barsmith.pipeline.run_data import load_run_data
 from barsmith.pipeline.run_folder import RunFolder, RunState, Sources, StageState, new_run_id
@@ -103,7 +104,8 @@ def dry_run(
     """What `run`, or with a `run_id` what `rerun`, would do: symbol, stages [{name, action (cached or run), why}].
 
     Nothing is written and nothing is locked: a run that is under way is not disturbed, and may change the answer.
-    Raises what they raise before their first stage.
+    Raises what they raise before their first stage, and what a later one would refuse without a look at the minutes: an unknown zone or
+    feature, a file of events or signals that cannot be read.
     """
     workspace = Path(workspace)
     if run_id is None:
@@ -111,9 +113,11 @@ def dry_run(
         settings, _ = _asked(workspace, symbol, config, overrides, stdin)
     else:
         settings, _ = _settings_again(workspace, run_id, from_stage, only)
-    found = decisions(steps_of(workspace, settings), Store(workspace, str(settings.symbol)), redo_from=from_stage, only=only)
+    steps = steps_of(workspace, settings)
+    found = decisions(steps, Store(workspace, str(settings.symbol)), redo_from=from_stage, only=only)
     if only is not None:
         refuse_stale(found, only)
+    refuse_foreseen(settings, steps, {one.name: bool(one.why) for one in found})
     return {"symbol": str(settings.symbol), "stages": [one.as_dict() for one in found if one.why or not one.unlisted]}
 
 

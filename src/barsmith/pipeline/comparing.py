@@ -68,7 +68,8 @@ def compare(workspace: Path, run_a: str, run_b: str) -> dict[str, Any]:
     """Every difference as [of a, of b]; nothing stands where nothing differs.
 
     Returns a, b, is_same, notes, settings (by dotted key), versions, code {module: {stages, digests}}, inputs, stages (whose key differs),
-    rows (by stage), splits, barriers and label_shares (by split, horizon and label), features {added, removed, newly_kept, no_longer_kept},
+    rows (by stage), splits, barriers, label_shares (of labelled rows, by split, horizon and label) and idle_shares (of all rows: those without a
+    label, by split, horizon and why), features {added, removed, newly_kept, no_longer_kept},
     findings {added, removed}, is_ready. "added" is what b has and a has not.
     """
     a, b = (KeptRun.read(workspace, run_id) for run_id in (run_a, run_b))
@@ -84,6 +85,7 @@ def compare(workspace: Path, run_a: str, run_b: str) -> dict[str, Any]:
         "splits": different(a.facts["splits"], b.facts["splits"]) if both else {},
         "barriers": different(leaves(a.facts["barriers"]), leaves(b.facts["barriers"])) if both else {},
         "label_shares": different(leaves(a.facts["label_shares"]), leaves(b.facts["label_shares"])) if both else {},
+        "idle_shares": different(leaves(a.facts.get("idle_shares", {})), leaves(b.facts.get("idle_shares", {}))) if both else {},
         "features": feature_differences(a, b) if both else {},
         "findings": added_and_removed(a.findings, b.findings) if both else {},
         "is_ready": different({"is_ready": a.facts["is_ready"]}, {"is_ready": b.facts["is_ready"]}) if both else {},

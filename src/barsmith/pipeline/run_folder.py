@@ -108,6 +108,15 @@ class RunFolder:
         do = "start one with `barsmith run`"
         raise UsageError("run/not-found", expected="a run in this workspace", came="none", do=do, where=str(workspace / "runs"))
 
+    @classmethod
+    def latest_whole(cls, workspace: Path, symbol: str) -> str | None:
+        """The id of a symbol's latest run of all stages, None where there is none."""
+        runs = sorted(
+            ((path.stat().st_mtime_ns, path.parent.name) for path in (workspace / "runs").glob("*/pipeline_state.json")), reverse=True
+        )
+        states = (cls(workspace, run_id).state() for _, run_id in runs)
+        return next((state.run_id for state in states if state.symbol == symbol and state.only is None), None)
+
     def write_config(self, settings: Settings, sources: Sources) -> None:
         import yaml
 

@@ -57,16 +57,17 @@ def write_results(workspace: Path, folder: RunFolder, runner: Runner, steps: Seq
 
 
 def facts(runner: Runner) -> dict[str, Any]:
-    """What later runs write over: source, the raw file's quality record; labels, shares by split and horizon; findings; is_ready."""
+    """What later runs write over: source, the raw file's quality record; shares of labels and of rows without one; findings; is_ready."""
     entries = runner.store.entries()
     table = runner.store.read_field("final_labels", FinalLabels, "table", entries["final_labels"])
     splits, validated = runner.value("splits"), runner.value("validation")
-    shares = {name: label_shares(table[pl.Series(splits.of(name))]) for name in ("train", "val")}
+    parts = {name: table[pl.Series(splits.of(name))] for name in ("train", "val")}
     quality = runner.store.read_field("ingest", RawData, "quality", entries["ingest"])
     return {
         "source": quality,
         "splits": {name: len(splits.of(name)) for name in ("train", "val", "test")},
-        "label_shares": shares,
+        "label_shares": {name: label_shares(part) for name, part in parts.items()},
+        "idle_shares": {name: idle_shares(part) for name, part in parts.items()},
         "barriers": runner.value("ga_optimize").barriers,
         "findings": validated.findings,
         "is_ready": validated.is_ready,
@@ -74,12 +75,29 @@ def facts(runner: Runner) -> dict[str, Any]:
 
 
 def label_shares(table: pl.DataFrame) -> dict[str, dict[str, float]]:
-    """Share of each label and of rows without one, by horizon: {"20": {"-1": 0.4, "0": 0.1, "1": 0.5, "none": 0.02}}; of no rows nothing."""
+    """Share of each label among the rows that have one, by horizon: {"20": {"-1": 0.4, "0": 0.1, "1": 0.5}}; of no rows nothing."""
     found: dict[str, dict[str, float]] = {}
-    for column in table.columns if len(table) else []:
-        if not column.startswith("label_h"):
-            continue
+    for column in label_columns_of(table):
         label = table[column].drop_nulls()
-        of = {str(value): int((label == value).sum()) / max(len(label), 1) for value in sorted(label.unique().to_list())}
-        found[column.removeprefix("label_h")] = of | {"none": table[column].null_count() / len(table)}
+        found[column.removeprefix("label_h")] = {
+            str(value): int((label == value).sum()) / len(label) for value in sorted(label.unique().to_list())
+        }
     return found
+
+
+def idle_shares(table: pl.DataFrame) -> dict[str, dict[str, float]]:
+    """Share of the rows without a label among all rows, by horizon and by why: {"20": {"no event": 0.6, "unlabelled": 0.02}}; of no rows nothing.
+
+    A row is `no event` where it was not asked for a label, `unlabelled` where it was and its future is missing.
+    """
+    idle = int((~table["is_event"]).sum()) if "is_event" in table.columns else 0
+    found: dict[str, dict[str, float]] = {}
+    for column in label_columns_of(table):
+        counts = {"no event": idle, "unlabelled": table[column].null_count() - idle}
+        found[column.removeprefix("label_h")] = {why: count / len(table) for why, count in counts.items() if count}
+    return found
+
+
+def label_columns_of(table: pl.DataFrame) -> list[str]:
+    """`label_h{H}` of each horizon, none where there are no rows."""
+    return [name for name in table.columns if name.startswith("label_h")] if len(table) else []

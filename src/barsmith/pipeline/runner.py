@@ -53,7 +53,7 @@ def plan(stages: Iterable[Stage], settings: Settings, given: Mapping[str, Given]
     for one in ordered:
         need = needs(one, [stage.name for stage in ordered], given)
         seen = need.settings(settings)
-        names = {parameter: need.sections.get(parameter, parameter) for parameter in seen}
+        names = {parameter: need.sections[parameter][0] if parameter in need.sections else parameter for parameter in seen}
         made_of = {
             "settings": {names[parameter]: value for parameter, value in to_jsonable_python(seen).items()},
             "versions": library_versions(),

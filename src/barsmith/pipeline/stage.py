@@ -3,7 +3,7 @@
 A parameter is one of four things, told by its name and type:
 
     sessions: SessionBars         the value of the stage of that name
-    settings: LabelSettings       a section of the settings, told by its type
+    settings: LabelSettings       a section of the settings, told by its type; or, by a base class of it, that part of the section
     timeframes: tuple[str, ...]   a setting outside the sections
     instrument: Instrument        given to the run from outside, such as the raw file
 
@@ -58,26 +58,34 @@ class Needs:
     """What one stage's parameters are: each parameter's name stands in one of the four."""
 
     inputs: tuple[str, ...]
-    sections: Mapping[str, str]  # parameter -> section of the settings
+    sections: Mapping[str, tuple[str, type[Section]]]  # parameter -> section of the settings, and the part of it that the stage sees
     values: tuple[str, ...]  # settings outside the sections
     given: tuple[str, ...]
 
     def settings(self, settings: Settings) -> dict[str, Any]:
         """The part of the settings that the stage sees, by parameter."""
         return {
-            **{parameter: getattr(settings, name) for parameter, name in self.sections.items()},
+            **{parameter: part_of(getattr(settings, name), kind) for parameter, (name, kind) in self.sections.items()},
             **{n: getattr(settings, n) for n in self.values},
         }
+
+
+def part_of(section: Section, kind: type[Section]) -> Section:
+    """The section, or where `kind` is a base class of its type, what that has of it: a stage that does not see a setting does not depend on it."""
+    return section if type(section) is kind else kind.model_validate({name: getattr(section, name) for name in kind.model_fields})
 
 
 def needs(stage: Stage, names: Iterable[str], given: Iterable[str]) -> Needs:
     """Tell a stage's parameters apart; a ValueError names one that nobody makes."""
     names, given = set(names), set(given)
     of_type = {info.annotation: name for name, info in Settings.model_fields.items() if inspect.isclass(info.annotation)}
+    of_type |= {
+        base: name for kind, name in of_type.items() for base in kind.__mro__[1:] if issubclass(base, Section) and base is not Section
+    }
     inputs, sections, values, outside = [], {}, [], []
     for parameter, kind in stage.parameters.items():
         if inspect.isclass(kind) and issubclass(kind, Section):
-            sections[parameter] = of_type[kind]
+            sections[parameter] = (of_type[kind], kind)
         elif parameter in names:
             inputs.append(parameter)
         elif parameter in given:

@@ -27,7 +27,7 @@ class Tuning:
     def lines(self) -> list[str]:
         """One sentence a horizon, or why there is none."""
         if self.why_not:
-            return [f"no search for barriers: {self.why_not}"]
+            return [f"nothing was searched: {self.why_not}"]
         return [self._line(horizon) for horizon in self.search]
 
     def _line(self, horizon: str) -> str:

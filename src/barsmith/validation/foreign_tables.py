@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from barsmith.artifacts import read_json, read_parquet
+from barsmith.artifacts import read_json, read_parquet, storage_errors
 from barsmith.config import shown
 from barsmith.datasets.own_tables import split_files
 from barsmith.datasets.roles import reserved_role
@@ -40,12 +40,16 @@ class ForeignTables:
 
 
 def read_foreign(path: Path) -> ForeignTables:
-    """Raises UsageError `cli/path`; DataError `datasets/schema`, `datasets/files`, `datasets/time`, `datasets/empty`; IntegrityError for a damaged file."""
+    """Raises UsageError `cli/path`; DataError `datasets/format`, `datasets/schema`, `datasets/files`, `datasets/time`, `datasets/empty`; IntegrityError for
+    a damaged file."""
     if path.is_file():
+        check_format(path)
         raw, files = split_by_column(read_parquet(path)[0], path), 1
     elif path.is_dir():
-        raw = {name: read_parquet(file)[0] for name, file in split_files(path).items() if name in SPLITS}
-        files = len(raw)
+        there = {name: file for name, file in split_files(path).items() if name in SPLITS}
+        for file in there.values():
+            check_format(file)
+        raw, files = {name: read_parquet(file)[0] for name, file in there.items()}, len(there)
     else:
         do = "check --path"
         raise UsageError("cli/path", expected="a Parquet file, or a folder of them", came="none", do=do, where=shown(str(path)))
@@ -66,6 +70,15 @@ def read_foreign(path: Path) -> ForeignTables:
         parts[name] = times_only(table, horizons) if name == "test" else settled(table)
     absent = tuple(name for name in optional if name not in first.columns)
     return ForeignTables(parts, features, horizons, kept_of(path), absent, files)
+
+
+def check_format(path: Path) -> None:
+    """Raises DataError `datasets/format` for a file that does not begin as Parquet does: no damaged artifact, but something else."""
+    with storage_errors(path, "read the file"), path.open("rb") as file:
+        begins = file.read(4)
+    if begins != b"PAR1":
+        do = "write the table as Parquet: pl.read_csv(...).write_parquet(...)"
+        raise DataError("datasets/format", expected="a Parquet file", came="another format", do=do, where=shown(str(path)))
 
 
 def wrong(expected: str, came: str, path: Path | str) -> DataError:

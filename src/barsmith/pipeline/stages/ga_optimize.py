@@ -104,6 +104,8 @@ def why_not_searched(settings: LabelSettings, unit: Unit) -> str:
     """Why these labels have no barriers to search, empty where they have."""
     if not settings.tune:
         return "labels.tune is off"
+    if settings.method == "trend_scanning":
+        return "trend scanning has no barriers"
     if settings.method != "triple_barrier" or settings.primary_signal is not None:
         return "only triple barriers without a primary signal of yours are searched"
     return "" if unit == "atr" else f"distances in {unit} are the user's own; only those in ATR are searched"

@@ -12,7 +12,7 @@ import polars as pl
 from barsmith.bars.base_bars import base_rung
 from barsmith.bars.ladder import Rung
 from barsmith.bars.sessions import load_sessions
-from barsmith.config import LabelSettings, SessionSettings, Unit
+from barsmith.config import OutcomeSettings, SessionSettings, Unit
 from barsmith.instruments import Instrument
 from barsmith.labels.making import asked_sides, make_labels
 from barsmith.labels.outcomes import Barriers, Labels, default_barriers
@@ -62,7 +62,7 @@ def labeling(
     hours: SessionSettings,
     base: str,
     label_horizons: tuple[int, ...],
-    settings: LabelSettings,
+    settings: OutcomeSettings,
 ) -> RawLabels:
     """The outcome after every bar that is asked for one, every horizon in one walk. No label across a roll or past the data.
 
@@ -84,7 +84,7 @@ def labelled(
     instrument: Instrument,
     hours: SessionSettings,
     base: str,
-    settings: LabelSettings,
+    settings: OutcomeSettings,
     primary_signal: PrimarySignal,
     barriers: Mapping[int, Barriers],
     unit: Unit,
