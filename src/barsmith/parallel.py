@@ -100,7 +100,7 @@ def _in_process(job: Job) -> Done:
 
 def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     """What a worker sends back: {"value"} or {"problem"}, in words that any process can read."""
-    _end_with_parent()
+    end_with_parent()
     done = _in_process((function, arguments))
     return {"value": done.value} if done.problem is None else {"problem": _described(done.problem)}
 
@@ -131,8 +131,8 @@ def done_of(told: dict[str, Any]) -> Done:
     return Done(problem=problem)
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would go on, and keep what it has locked: it is killed too."""
+def end_with_parent() -> None:
+    """A process whose parent was killed would go on, and keep what it has locked: it is killed too."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -144,7 +144,7 @@ def _end_with_parent() -> None:
         threading.Thread(target=watch, name="barsmith-parent", daemon=True).start()
 
 
-def _lost(job: Job) -> Done:
+def _lost() -> Done:
     return Done(
         problem=BarsmithError(
             "parallel/worker-lost",
@@ -162,7 +162,7 @@ def _loky(jobs: Sequence[Job], workers: int, told: Told) -> list[Done]:
     for number in [number for number in range(len(jobs)) if number not in found]:
         _loky_pool({number: jobs[number]}, 1, found, told)
         if number not in found:
-            found[number] = _heard(number, _lost(jobs[number]), told)
+            found[number] = _heard(number, _lost(), told)
     return [found[number] for number in range(len(jobs))]
 
 
@@ -197,7 +197,7 @@ def _ray(jobs: Sequence[Job], workers: int, told: Told) -> list[Done]:
             try:
                 done = done_of(ray.get(first))
             except ray.exceptions.WorkerCrashedError:
-                done = _lost(jobs[number])
+                done = _lost()
             found[number] = _heard(number, done, told)
         return [found[number] for number in range(len(jobs))]
     finally:
@@ -226,7 +226,7 @@ def _dask(jobs: Sequence[Job], workers: int, told: Told) -> list[Done]:
                 try:
                     done = done_of(future.result())
                 except distributed.KilledWorker:
-                    done = _lost(jobs[number])
+                    done = _lost()
                 found[number] = _heard(number, done, told)
             return [found[number] for number in range(len(jobs))]
         finally:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barsmith.bars.cleaning import clean
-from barsmith.bars.clocks import Clock, LiveClock, clock_rung, session_thresholds
+from barsmith.bars.clocks import Clock, LiveClock, by_session, clock_rung
 from barsmith.bars.ladder import Rung
 from barsmith.bars.minutes import Minutes, minute_of
 from barsmith.bars.sessions import Sessions, load_sessions
@@ -103,8 +103,8 @@ def whole_session(first: int, lots_each: float) -> Minutes:
 
 def test_a_trailing_threshold_is_the_average_session_before_over_the_bars_wanted() -> None:
     minutes = together(*(whole_session(MONDAY + 1440 * day, size) for day, size in enumerate((1, 3, 8, 2))))
-    numbers, thresholds = session_thresholds(minutes, EQUITY, Clock("volume", bars_per_session=10, sessions=2))
-    assert numbers.tolist() == [NUMBER, NUMBER + 1, NUMBER + 2, NUMBER + 3]
+    _, days, thresholds = by_session(minutes, EQUITY, Clock("volume", bars_per_session=10, sessions=2))
+    assert days.session.tolist() == [NUMBER, NUMBER + 1, NUMBER + 2, NUMBER + 3]
     assert np.isnan(thresholds[0])
     assert thresholds[1:].tolist() == [138.0, 276.0, 759.0]  # of 1380, of 1380 and 4140, of 4140 and 11040
     bars = clock_rung(minutes, EQUITY, Clock("volume", bars_per_session=10, sessions=2))
@@ -113,7 +113,7 @@ def test_a_trailing_threshold_is_the_average_session_before_over_the_bars_wanted
 
 def test_a_session_that_history_enters_late_is_no_measure_for_the_next() -> None:
     minutes = together(whole_session(MONDAY, 1)[1:], whole_session(TUESDAY, 1), whole_session(TUESDAY + 1440, 1))
-    _, thresholds = session_thresholds(minutes, EQUITY, Clock("volume", bars_per_session=10))
+    _, _, thresholds = by_session(minutes, EQUITY, Clock("volume", bars_per_session=10))
     assert np.isnan(thresholds[:2]).all()
     assert thresholds[2] == 138.0
 
@@ -245,8 +245,8 @@ def test_a_clock_over_a_history_goes_on_as_the_one_that_lived_through_it(clock: 
         restored = LiveClock(clock, EQUITY, minutes[:at])
         goes_on = [(restored.add(*each), restored.total, restored.has_bars, str(restored.threshold)) for each in moments[at:]]
         assert goes_on == lived_through[at:], at
-    numbers, thresholds = session_thresholds(minutes, EQUITY, clock)
-    batch = dict(zip(numbers.tolist(), map(str, thresholds.tolist()), strict=True))
+    _, days, thresholds = by_session(minutes, EQUITY, clock)
+    batch = dict(zip(days.session.tolist(), map(str, thresholds.tolist()), strict=True))
     assert [batch[EQUITY.number(time)] for time, *_ in moments] == [threshold for *_, threshold in lived_through]
 
 
@@ -263,8 +263,8 @@ def test_what_comes_later_changes_no_bar(data: st.DataObject, minutes: Minutes, 
 @given(markets(), clocks)
 def test_bars_keep_every_lot_stay_in_their_session_and_close_no_earlier_than_the_threshold(minutes: Minutes, clock: Clock) -> None:
     bars = clock_rung(minutes, EQUITY, clock, now=MONDAY + 9 * 1440)
-    numbers, thresholds = session_thresholds(minutes, EQUITY, clock)
-    threshold = dict(zip(numbers.tolist(), thresholds.tolist(), strict=True))
+    _, days, thresholds = by_session(minutes, EQUITY, clock)
+    threshold = dict(zip(days.session.tolist(), thresholds.tolist(), strict=True))
     of = EQUITY.numbers(minutes.time)
     has_bars = np.isin(of, [n for n, t in threshold.items() if t == t])
     taken = np.concatenate([np.arange(f, l + 1) for f, l in zip(bars.first, bars.last, strict=True)] or [np.empty(0, int)])

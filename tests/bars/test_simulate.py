@@ -73,7 +73,7 @@ def test_without_a_start_the_days_end_with_2025() -> None:
 
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     first = simulate("MES", 5, 3, paths=20)
-    monkeypatch.setattr(simulate_truth.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(simulate_truth, "cores", lambda: 1)
     second, other = simulate("MES", 5, 3, paths=20), simulate("MES", 5, 4, paths=20)
     assert first.bars.equals(second.bars)
     assert first.truth.equals(second.truth, null_equal=True)

@@ -92,8 +92,7 @@ def clock_rung(minutes: Minutes, sessions: Sessions, clock: Clock, *, adjusted: 
         dollar_bars = clock_rung(minutes, sessions, Clock("dollar", bars_per_session=50, usd_per_point=5.0))
     """
     now = (int(minutes.time[-1]) + 1 if len(minutes) else 0) if now is None else now
-    amount, days = _by_session(minutes, sessions, clock)
-    threshold = thresholds(session_sums(amount, days.first, days.last), _is_whole(minutes, days), clock)
+    amount, days, threshold = by_session(minutes, sessions, clock)
     prices = minutes.adjusted() if adjusted and (minutes.factor != 1.0).any() else minutes.bars
     start, end, session, first, last = (np.empty(len(minutes), np.int64) for _ in range(5))
     bars = np.empty((len(minutes), 5))
@@ -104,12 +103,6 @@ def clock_rung(minutes: Minutes, sessions: Sessions, clock: Clock, *, adjusted: 
     return Rung(clock.kind, start, end, bars[:m].copy(), session, minutes.contract[last], first, last)
 
 
-def session_thresholds(minutes: Minutes, sessions: Sessions, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
-    """(s,) numbers of the traded sessions and (s,) thresholds of their bars, NaN where a session has none."""
-    amount, days = _by_session(minutes, sessions, clock)
-    return days.session, thresholds(session_sums(amount, days.first, days.last), _is_whole(minutes, days), clock)
-
-
 def settled_session(minutes: Minutes, sessions: Sessions, clock: Clock) -> int:
     """The first session whose bars no longer depend on where history begins, `NEVER` where it is too short."""
     days = ladder(minutes, sessions, ["1d"], adjusted=False, now=NEVER)["1d"]
@@ -117,10 +110,11 @@ def settled_session(minutes: Minutes, sessions: Sessions, clock: Clock) -> int:
     return int(days.session[at]) if at < len(days) else NEVER
 
 
-def _by_session(minutes: Minutes, sessions: Sessions, clock: Clock) -> tuple[np.ndarray, Rung]:
-    """(n,) amounts of the minutes, and their sessions as bars, the last one although it may go on."""
+def by_session(minutes: Minutes, sessions: Sessions, clock: Clock) -> tuple[np.ndarray, Rung, np.ndarray]:
+    """(n,) amounts of the minutes, their s sessions as bars, the last one although it may go on, and the (s,) thresholds of `thresholds`."""
     amount = np.ascontiguousarray(clock.amount(minutes.bars[:, CLOSE], minutes.bars[:, VOLUME]))
-    return amount, ladder(minutes, sessions, ["1d"], adjusted=False, now=NEVER)["1d"]
+    days = ladder(minutes, sessions, ["1d"], adjusted=False, now=NEVER)["1d"]
+    return amount, days, thresholds(session_sums(amount, days.first, days.last), _is_whole(minutes, days), clock)
 
 
 def _is_whole(minutes: Minutes, days: Rung) -> bool:
@@ -240,7 +234,7 @@ class LiveClock:
 
     def _stand(self, minutes: Minutes) -> None:
         """Where the history ends: the sums of the sessions before, and the last session lived through."""
-        amount, days = _by_session(minutes, self.sessions, self.clock)
+        amount, days, _ = by_session(minutes, self.sessions, self.clock)
         sums = session_sums(amount, days.first, days.last)[:-1].tolist()
         unusable = 0 if _is_whole(minutes, days) else 1
         self.sums = sums[unusable:][-self.clock.sessions :]

@@ -14,7 +14,7 @@ import numpy as np
 
 from barsmith.bars.inspection_clock import stamps_of, tell_clock, tell_opening, tell_sessions
 from barsmith.bars.inspection_market import Source, tell_market, tell_prices, tell_symbol, tick_of
-from barsmith.bars.inspection_notes import LIKELY, SURE, UNKNOWN, Finding, Notes, Question
+from barsmith.bars.inspection_notes import LIKELY, SURE, UNKNOWN, Evidence, Notes, Question
 from barsmith.bars.inspection_time import CALENDARS
 from barsmith.bars.minutes import FIELDS, as_minutes, moment
 from barsmith.bars.quality import Quality
@@ -35,7 +35,7 @@ class Inspection:
 
     source: str
     quality: Quality
-    findings: list[Finding]
+    findings: list[Evidence]
     questions: list[Question]
     settings: dict[str, Any]
     certainty: dict[str, str]

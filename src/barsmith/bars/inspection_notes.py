@@ -9,7 +9,7 @@ SURE, LIKELY, UNKNOWN = "sure", "likely", "not known"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Evidence:
     """One thing that was found. certainty: sure, likely or not known."""
 
     what: str
@@ -30,13 +30,13 @@ class Question:
 class Notes:
     """settings: dotted key -> value. certainty: of each of them."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Evidence] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     certainty: dict[str, str] = field(default_factory=dict)
 
     def says(self, what: str, found: str, certainty: str, evidence: str) -> None:
-        self.findings.append(Finding(what, found, certainty, evidence))
+        self.findings.append(Evidence(what, found, certainty, evidence))
 
     def sets(self, key: str, value: Any, certainty: str) -> None:
         self.settings[key], self.certainty[key] = value, certainty

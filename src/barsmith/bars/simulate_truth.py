@@ -6,7 +6,6 @@ What no feature can see (the log volatility) is known here, so a model that does
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +16,7 @@ from barsmith.bars.minutes import as_datetime
 from barsmith.bars.simulate import Barriers, History, clustering, draw_bar, furthest, lean, next_volatility, signal
 from barsmith.bars.simulated_market import BAR, SIGNAL_BARS, Process, Slots
 from barsmith.compiled import njit
+from barsmith.parallel import cores
 
 ATR_BARS = 14
 CHUNK = 512
@@ -56,7 +56,7 @@ def truth_frame(
                 atr, k_up, k_down, np.asarray(horizons, np.int64), paths, counts,
             )  # fmt: skip
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             for done, _ in enumerate(pool.map(explore, rows, streams), start=1):
                 progress(done / len(rows))
         for h, horizon in enumerate(horizons):

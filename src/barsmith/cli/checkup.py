@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, distributions, requires, ve
 from pathlib import Path
 from typing import Any
 
+from barsmith import parallel
+
 OK, WARN, WRONG = "ok", "warn", "wrong"
 GIB = 1 << 30
 ENOUGH_MEMORY, ENOUGH_DISK = 2 * GIB, 2 * GIB
@@ -93,8 +95,7 @@ def meant_here(requirement: str) -> bool:
 
 
 def cores() -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding("cores", OK, str(usable))
+    return Finding("cores", OK, str(parallel.cores()))
 
 
 def memory() -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
@@ -24,6 +23,7 @@ from barsmith.labels.outcomes import (
     check_prices,
     window_inputs,
 )
+from barsmith.parallel import cores
 
 if TYPE_CHECKING:
     from barsmith.bars.ladder import Rung
@@ -110,8 +110,7 @@ def _outputs(horizons: int, m: int) -> tuple[np.ndarray, ...]:
 
 def _in_parts(rows: int, work: Callable[[int, int], None]) -> None:
     """The rows in as many stretches as there are cores, side by side: no row needs another."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parts = max(1, min(cores, rows // ROWS_A_THREAD))
+    parts = max(1, min(cores(), rows // ROWS_A_THREAD))
     bounds = [rows * part // parts for part in range(parts + 1)]
     if parts == 1:
         return work(0, rows)

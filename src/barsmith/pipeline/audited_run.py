@@ -28,7 +28,7 @@ from barsmith.pipeline.workspace import raw_file
 PER_MINUTE, AT_LEAST = 1e-3, 180.0
 
 
-def check_run(
+def audit_run(
     file: Path, workspace: Path, settings: Settings, columns: Mapping[str, np.ndarray], history: History, within: float, findings: Findings
 ) -> None:
     """Accuse each feature whose column, (m,), is another one in a data run. within: seconds that the features may take."""

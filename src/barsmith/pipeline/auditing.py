@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from barsmith.features.audit.findings import UNCHECKED, AuditReport, Findings, i
 from barsmith.features.audit.fitting import Training
 from barsmith.features.audit.history import History
 from barsmith.features.audit.modules import audit_module
-from barsmith.features.audit.own import audit_bars, audit_own
+from barsmith.features.audit.own import Steps, audit_bars, audit_own
 from barsmith.features.audit.worker import Market, Patience
 from barsmith.features.events import event_features
 from barsmith.features.registry import Feature, catalogue, shipped
 from barsmith.instruments import Instrument, instrument
-from barsmith.pipeline.audited_run import check_run
+from barsmith.pipeline.audited_run import audit_run
 from barsmith.pipeline.stages.calendar import calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.events import events
@@ -30,8 +30,6 @@ from barsmith.pipeline.stages.regime import training_time
 from barsmith.pipeline.stages.sessions import sessions
 from barsmith.pipeline.workspace import raw_file, resolve_symbol, users_file
 
-Tell = Callable[[str, float | None], None]
-
 
 def audit(
     workspace: Path | str = ".",
@@ -39,7 +37,7 @@ def audit(
     symbol: str | None = None,
     settings: Settings | None = None,
     modules: Sequence[Path | str] = (),
-    tell: Tell = lambda what, share: None,
+    tell: Steps = lambda what, share: None,
     patience: Patience | None = None,
 ) -> AuditReport:
     """Whether any feature knows more at a bar than could be known there. It needs data/raw alone.
@@ -70,7 +68,7 @@ def audit(
         count += len(set(audited_module.all_names))
         tell(f"{file.name}: in a data run", None)
         columns = {name: column for name, column in audited_module.columns.items() if name not in findings.accused()}
-        check_run(
+        audit_run(
             file,
             workspace,
             settings if training else without_gaps(settings),

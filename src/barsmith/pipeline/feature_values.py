@@ -29,8 +29,6 @@ from barsmith.pipeline.stages.sessions import SessionBars, sessions
 from barsmith.pipeline.store import Store
 from barsmith.pipeline.workspace import raw_file, symbols_of
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True, eq=False)
 class FeatureValues:
@@ -69,7 +67,9 @@ def only_symbol(workspace: Path, settings: Settings) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def feature_values(workspace: Path, settings: Settings, symbol: str, one: Feature, tell: Tell = lambda what: None) -> FeatureValues:
+def feature_values(
+    workspace: Path, settings: Settings, symbol: str, one: Feature, tell: Callable[[str], None] = lambda what: None
+) -> FeatureValues:
     """The feature over every base bar of a contract. tell: told where it must be computed.
 
     Raises BusyError where a run of the contract goes on, UsageError `bars/not-found`, DataError `bars/...`, IntegrityError.

@@ -48,7 +48,10 @@ def made_again(data: RunData) -> Iterator[Finding]:
         yield Finding("ingest/no-raw", f"bars and splits were not made again: {gone}", severity="warning")
         return
     for step in steps:
-        if step.stage.name in REMADE and not (step.stage.name == "ingest" and (yield from another_raw_file(data, step))):
+        if step.stage.name == "ingest" and is_another_raw_file(data, step):
+            what = "the raw file is another than this run has read: ingest was not made again"
+            yield Finding("ingest/other-raw", what, severity="warning")
+        elif step.stage.name in REMADE:
             yield from other_values(data, step)
 
 
@@ -60,12 +63,8 @@ def given_ratios(bars: pl.DataFrame) -> dict[int, float]:
     return dict(zip(as_minutes(told["datetime"]).tolist(), told["roll_ratio"].to_list(), strict=True))
 
 
-def another_raw_file(data: RunData, step: Step) -> Any:
-    """Whether the raw file is another one than was read; then that is said."""
-    if step.made_of["given"]["raw_file"] == data.field("ingest", RawData, "quality")["sha256"]:
-        return False
-    yield Finding("ingest/other-raw", "the raw file is another than this run has read: ingest was not made again", severity="warning")
-    return True
+def is_another_raw_file(data: RunData, ingest: Step) -> bool:
+    return bool(ingest.made_of["given"]["raw_file"] != data.field("ingest", RawData, "quality")["sha256"])
 
 
 def other_values(data: RunData, step: Step) -> Iterator[Finding]:

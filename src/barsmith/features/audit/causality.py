@@ -12,7 +12,7 @@ from barsmith.features.audit.findings import Findings, Leak
 from barsmith.features.audit.history import History
 from barsmith.features.audit.readers import Columns, Reader
 
-Tell = Callable[[float], None]
+Shares = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def note(findings: Findings, kind: str, name: str, difference: Difference, bar: 
         findings.round(name, float(difference.size[difference.rounds].max()))
 
 
-def prefixes(reader: Reader, history: History, whole: Whole, cuts: Sequence[int], findings: Findings, tell: Tell) -> None:
+def prefixes(reader: Reader, history: History, whole: Whole, cuts: Sequence[int], findings: Findings, tell: Shares) -> None:
     """What is known when each of these minutes begins, from raw rows on, against the same bars of the whole history."""
     for i, cut in enumerate(cuts):
         now = int(history.minutes.time[cut])
@@ -68,7 +68,7 @@ def first_apart(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.argmax(a[:n] != b[:n])) if (a[:n] != b[:n]).any() else n
 
 
-def lived(reader: Reader, history: History, first: int, last: int, tell: Tell = lambda share: None) -> np.ndarray:
+def lived(reader: Reader, history: History, first: int, last: int, tell: Shares = lambda share: None) -> np.ndarray:
     """(last - first, f) the base bars [first, last) one at a time, each asked for before the next one's minutes are handed over.
 
     The reader must stand at the first minute of bar `first`. A bar that it does not finish is NaN.
@@ -86,7 +86,7 @@ def lived(reader: Reader, history: History, first: int, last: int, tell: Tell = 
     return out
 
 
-def restored(reader: Reader, history: History, whole: Whole, cuts: Sequence[int], bars: int, findings: Findings, tell: Tell) -> int:
+def restored(reader: Reader, history: History, whole: Whole, cuts: Sequence[int], bars: int, findings: Findings, tell: Shares) -> int:
     """A live session restored at each of these minutes' bars and fed on, against the whole; how many bars were compared."""
     compared = 0
     for i, cut in enumerate(cuts):
@@ -101,7 +101,7 @@ def restored(reader: Reader, history: History, whole: Whole, cuts: Sequence[int]
     return compared
 
 
-def later_starts(reader: Reader, history: History, whole: Whole, rows: Sequence[int], findings: Findings, tell: Tell) -> None:
+def later_starts(reader: Reader, history: History, whole: Whole, rows: Sequence[int], findings: Findings, tell: Shares) -> None:
     """Histories that begin later, against the whole: how many bars each feature needs until it is the same, and how many it declares."""
     needed, declared = np.zeros(len(whole.names), np.int64), np.zeros(len(whole.names), np.int64)
     judged = np.zeros(len(whole.names), bool)

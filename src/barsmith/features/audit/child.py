@@ -7,8 +7,6 @@ import io
 import itertools
 import os
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +27,7 @@ from barsmith.features.audit.watching import Watcher
 from barsmith.features.learned import LearnedParams, is_learned, learn, learned_nodes, with_learned
 from barsmith.features.plain import PlainFunction
 from barsmith.features.registry import Definition, Feature, load_module, shipped, variants_of
+from barsmith.parallel import end_with_parent
 
 #: How often a data run asks a file after the first time: a stage for features, regimes and other timeframes each.
 AGAIN = 3
@@ -86,18 +85,6 @@ def forget_where_this_is() -> None:
     sys.orig_argv[:] = [sys.executable, *sys.argv]
     for name in [name for name in sys.modules if name.startswith("barsmith.features.audit")]:
         del sys.modules[name]
-
-
-def end_with_parent() -> None:
-    """Where the parent is killed, this process does not go on by itself."""
-    parent = os.getppid()
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()
 
 
 class Child:

@@ -20,11 +20,11 @@ from barsmith.features.audit.foresight import check_foresight
 from barsmith.features.audit.history import History
 from barsmith.features.audit.opening import accuse_openers
 from barsmith.features.audit.other_histories import Shift
+from barsmith.features.audit.own import Steps
 from barsmith.features.audit.phases import Read, at_some_bars, bar_by_bar, on_other_dates, over_bars_at_once, over_history
 from barsmith.features.audit.watching import Folders, folders_with_data
 from barsmith.features.audit.worker import AnswerError, Market, Worker
 
-Steps = Callable[[str, float | None], None]
 Phase = Callable[[Sequence[str]], Mapping[str, Any]]
 #: Seconds that a feature may take for a bar of a history so long that all its bars take longer than the usual patience.
 MOST_PER_BAR = 2e-3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from barsmith.models.params import CLASSES, ModelParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
+from barsmith.parallel import cores
 
 FILE = "booster.json"
 
@@ -73,7 +73,7 @@ class XGBoostModel(BaseModel):
         rows = checked_rows(X_train, feature_names)
         names = list(feature_names) or [f"f{i}" for i in range(rows.shape[1])]
         device = self.device()
-        threads = params.n_jobs or available_cores()
+        threads = params.n_jobs or cores()
         shape = {"feature_names": names, "max_bin": params.max_bin, "nthread": threads}
         train = xgboost.QuantileDMatrix(rows, np.asarray(y_train, np.int32) + 1, weight=weight_train, **shape)
         parts = [(train, "train")]
@@ -178,11 +178,6 @@ class XGBoostModel(BaseModel):
         model.take(read_file(folder / FILE), str(folder / FILE))
         check_names(model.feature_names, read_names(folder), str(folder))
         return model
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def progress_bar(progress: Progress, rounds: int) -> Any:
