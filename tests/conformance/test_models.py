@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,10 @@ from barsmith.testing.models import CHECKS, Trial, check_model
 
 HERE = Path(__file__).parent
 #: Parameters that keep a training short.
-SHORT = {"xgboost": {"n_estimators": 12}}
+SHORT: dict[str, dict[str, Any]] = {
+    "xgboost": {"n_estimators": 12, "n_jobs": 1},
+    "lightgbm": {"n_estimators": 12, "n_jobs": 1, "min_child_samples": 5},
+}
 BY_NAME = {check.__name__: check for check in CHECKS}
 
 

@@ -60,6 +60,7 @@ class ModelInfo:
 #: The models that ship with barsmith: name -> (module, what it needs). What the class registers stands in the file itself.
 SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "xgboost": ("barsmith.models.boosting.xgboost", ("xgboost",)),
+    "lightgbm": ("barsmith.models.boosting.lightgbm", ("lightgbm",)),
     "logistic": ("barsmith.models.classical.logistic", ("sklearn",)),
 }
 registered: dict[str, type[BaseModel]] = {}

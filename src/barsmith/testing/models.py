@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,28 @@ class Trial:
     def rows(self, *, n: int = 400, seed: int = 7) -> Rows:
         return Rows.drawn(self.reads, n=n, seed=seed)
 
-    def fitted(self, train: Rows | None = None, *, seed: int = 7) -> BaseModel:
-        return self.trained(train, seed=seed)[0]
+    def fitted(self, train: Rows | None = None) -> BaseModel:
+        """A model of the trial's own rows, the same one for all checks; of other rows a new one."""
+        return shared(self.key)[0] if train is None else self.trained(train)[0]
 
-    def trained(self, train: Rows | None = None, *, seed: int = 7) -> tuple[BaseModel, TrainingMetrics]:
+    @property
+    def key(self) -> tuple[type[BaseModel], str]:
+        return ModelRegistry.get(self.name), json.dumps(self.params, sort_keys=True)
+
+    def trained(self, train: Rows, *, seed: int = 7) -> tuple[BaseModel, TrainingMetrics]:
         """A model fitted on three quarters of the rows, stopped on the rest."""
-        train = train if train is not None else self.rows()
         cut = len(train.y) * 3 // 4
         fit, stop = train[:cut], train[cut:]
         model = ModelRegistry.create(self.name, **self.params)
         keywords: dict[str, Any] = {"weight_train": fit.weight, "weight_val": stop.weight, "feature_names": NAMES, "seed": seed}
         return model, fit_model(model, fit.X, fit.y, stop.X, stop.y, **keywords)
+
+
+@lru_cache(maxsize=4)
+def shared(key: tuple[type[BaseModel], str]) -> tuple[BaseModel, TrainingMetrics]:
+    """A class and its parameters, trained once: most checks only ask it."""
+    trial = Trial(key[0].info.name, Path(), json.loads(key[1]))
+    return trial.trained(trial.rows())
 
 
 Check = Callable[[Trial], None]
@@ -175,9 +186,8 @@ def weights_matter(trial: Trial) -> None:
     """Long rows that weigh a hundred times as much are predicted more often."""
     rows = trial.rows()
     heavy = replace(rows, weight=np.where(rows.y == 1, 10.0, 0.1).astype(np.float32))
-    even = replace(rows, weight=np.ones(len(rows.y), np.float32))
-    with_weight, without = (predict_model(trial.fitted(each), rows.X).probabilities[:, 2].mean() for each in (heavy, even))
-    assert with_weight > without, f"the mean probability of long is {with_weight} with heavy long rows, {without} with even weights"
+    with_weight, without = (predict_model(model, rows.X).probabilities[:, 2].mean() for model in (trial.fitted(heavy), trial.fitted()))
+    assert with_weight > without, f"the mean probability of long is {with_weight} with heavy long rows, {without} with their own weights"
 
 
 def the_same_seed_gives_the_same_bits(trial: Trial) -> None:
@@ -185,7 +195,7 @@ def the_same_seed_gives_the_same_bits(trial: Trial) -> None:
     if not ModelRegistry.get(trial.name).info.deterministic_on_cpu:
         return
     X = trial.rows(seed=8).X
-    first, second = (predict_model(trial.fitted(seed=3), X).probabilities for _ in range(2))
+    first, second = (predict_model(model, X).probabilities for model in (trial.fitted(), trial.fitted(trial.rows())))
     assert first.tobytes() == second.tobytes(), f"two trainings with one seed differ by up to {np.abs(first - second).max()}"
 
 
@@ -236,7 +246,7 @@ def threads_get_the_same_bits(trial: Trial) -> None:
             assert answer.tobytes() == whole[part].tobytes(), (
                 f"rows {part.start} to {part.stop - 1} differ when four threads predict at once"
             )
-        threads.submit(trial.fitted).result()
+        threads.submit(trial.fitted, trial.rows()).result()
 
 
 def importance_is_named_by_feature(trial: Trial) -> None:
@@ -254,7 +264,7 @@ def importance_is_named_by_feature(trial: Trial) -> None:
 
 def training_tells_about_itself(trial: Trial) -> None:
     """Metrics that JSON can hold, with the rows it saw."""
-    _, metrics = trial.trained()
+    metrics = shared(trial.key)[1]
     told = metrics.as_dict()
     json.dumps(told, allow_nan=False)
     assert told["n_fit"] == 300, f"n_fit is {told['n_fit']} after 300 rows"

@@ -13,14 +13,15 @@ from pydantic import Field
 from barsmith.artifacts import write_bytes
 from barsmith.errors import UsageError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
-from barsmith.models.boosting.booster_files import Forest, read_forest, total_gain
-from barsmith.models.boosting.flat_trees import FlatTrees
 from barsmith.models.boosting.gpu import has_gpu
+from barsmith.models.boosting.xgboost_files import read_forest
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, ModelParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
+from barsmith.models.trees.flat_trees import FlatTrees
+from barsmith.models.trees.forest import Forest, total_gain
 from barsmith.parallel import cores
 
 FILE = "booster.json"

@@ -1,4 +1,4 @@
-"""The scorer of boosted trees: one compiled walk over flat nodes, for one live row and for a whole table, to the same bits."""
+"""The scorer of trees: one compiled walk over flat nodes, for one live row and for a whole table, to the same bits."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import numpy as np
 
 from barsmith.compiled import njit
 from barsmith.models.base import PredictionOutput
-from barsmith.models.boosting.booster_files import Forest
 from barsmith.models.params import CLASSES
-from barsmith.models.softmax import softmax_row
+from barsmith.models.softmax import mean_row, softmax_row
+from barsmith.models.trees.forest import Forest
 
 #: Walks that take their steps together.
 TOGETHER = 64
 
 
 @njit(nogil=True)
-def lay_flat(starts: Any, left: Any, right: Any, feature: Any, threshold: Any, nodes: Any, values: Any, roots: Any, depths: Any) -> None:
-    """Fill nodes (n, 4) uint32, seen as float32 through `values`: feature, threshold, left child, leaf value; siblings stand side by side.
+def lay_flat(
+    starts: Any, left: Any, right: Any, feature: Any, threshold: Any, leaf_row: Any, nodes: Any, values: Any, roots: Any, depths: Any
+) -> None:
+    """Fill nodes (n, 4) uint32, seen as float32 through `values`: feature, threshold, left child, row of `leaves`; siblings stand side by side.
 
     A leaf is its own left child behind a threshold that nothing reaches, so a walk may take more steps than its tree is deep.
     """
@@ -31,19 +33,30 @@ def lay_flat(starts: Any, left: Any, right: Any, feature: Any, threshold: Any, n
         for node in range(start, starts[tree + 1]):
             at = place[node]
             if left[node] < 0:
-                nodes[at, 0], values[at, 1], nodes[at, 2], values[at, 3] = 0, np.inf, at, threshold[node]
+                nodes[at, 0], values[at, 1], nodes[at, 2], nodes[at, 3] = 0, np.inf, at, leaf_row[node]
                 continue
             for side in range(2):
                 child = start + (left[node] if side == 0 else right[node])
                 place[child], depth[child] = free + side, depth[node] + 1
             depths[tree] = max(depths[tree], depth[node] + 1)
-            nodes[at, 0], values[at, 1], nodes[at, 2], values[at, 3] = feature[node], threshold[node], free, 0.0
+            nodes[at, 0], values[at, 1], nodes[at, 2], nodes[at, 3] = feature[node], threshold[node], free, 0
             free += 2
 
 
 @njit(nogil=True)
 def walk(
-    X: Any, nodes: Any, values: Any, roots: Any, depths: Any, base: Any, margins: Any, probabilities: Any, signal: Any, confidence: Any
+    X: Any,
+    nodes: Any,
+    values: Any,
+    leaves: Any,
+    roots: Any,
+    depths: Any,
+    base: Any,
+    is_mean: Any,
+    margins: Any,
+    probabilities: Any,
+    signal: Any,
+    confidence: Any,
 ) -> None:
     """Margins in float64, added tree by tree in the trees' order, whatever the number of rows.
 
@@ -53,6 +66,7 @@ def walk(
     word = np.uintp
     one = word(1)
     at = np.empty(TOGETHER, word)
+    votes_alone = leaves.shape[1] == 1
     for first in range(0, len(X), TOGETHER):
         rows = min(TOGETHER, len(X) - first)
         for i in range(rows):
@@ -77,35 +91,63 @@ def walk(
             w = word(0)
             for t in range(tree, behind):
                 for i in range(rows):
-                    margins[word(first + i), word(t % CLASSES)] += values[at[w], word(3)]
+                    leaf = word(nodes[at[w], word(3)])
+                    if votes_alone:
+                        margins[word(first + i), word(t % CLASSES)] += leaves[leaf, word(0)]
+                    else:
+                        for k in range(CLASSES):
+                            margins[word(first + i), word(k)] += leaves[leaf, word(k)]
                     w += one
         for i in range(rows):
-            softmax_row(margins, first + i, probabilities, signal, confidence)
+            if is_mean:
+                mean_row(margins, first + i, len(roots), probabilities, signal, confidence)
+            else:
+                softmax_row(margins, first + i, probabilities, signal, confidence)
 
 
 @dataclass(frozen=True, eq=False)
 class FlatTrees:
-    """A forest as the walk wants it: 16 bytes a node."""
+    """A forest as the walk wants it: 16 bytes a node, and the leaves' float64 values beside them.
+
+    is_mean: the leaves hold probabilities, and the answer is their mean over the trees; else margins, whose softmax it is.
+    """
 
     nodes: np.ndarray
     values: np.ndarray
+    leaves: np.ndarray
     roots: np.ndarray
     depths: np.ndarray
     base: np.ndarray
+    is_mean: bool
 
     @classmethod
-    def of(cls, forest: Forest) -> Self:
+    def of(cls, forest: Forest, *, is_mean: bool = False) -> Self:
         nodes = np.zeros((len(forest.left), 4), np.uint32)
         values = nodes.view(np.float32)
         trees = len(forest.starts) - 1
         roots, depths = np.zeros(trees, np.uint32), np.zeros(trees, np.int64)
-        lay_flat(forest.starts, forest.left, forest.right, forest.feature, forest.threshold, nodes, values, roots, depths)
-        return cls(nodes, values, roots, depths, forest.base.astype(np.float64))
+        is_leaf = forest.left < 0
+        leaf_row = np.cumsum(is_leaf) - 1
+        lay_flat(forest.starts, forest.left, forest.right, forest.feature, forest.threshold, leaf_row, nodes, values, roots, depths)
+        return cls(nodes, values, np.ascontiguousarray(forest.leaf[is_leaf]), roots, depths, forest.base, is_mean)
 
     def answers(self, X: np.ndarray) -> PredictionOutput:
         """(N, F) finite float32 rows in C order -> probabilities, without the GIL."""
         n = len(X)
         margins, probabilities = np.empty((n, CLASSES)), np.empty((n, CLASSES))
         signal, confidence = np.empty(n, np.int8), np.empty(n)
-        walk(X, self.nodes, self.values, self.roots, self.depths, self.base, margins, probabilities, signal, confidence)
+        walk(
+            X,
+            self.nodes,
+            self.values,
+            self.leaves,
+            self.roots,
+            self.depths,
+            self.base,
+            self.is_mean,
+            margins,
+            probabilities,
+            signal,
+            confidence,
+        )
         return PredictionOutput.from_scorer(signal, confidence, probabilities)

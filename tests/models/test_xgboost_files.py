@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from barsmith.errors import IntegrityError
 from barsmith.models import ModelRegistry
-from barsmith.models.boosting.booster_files import read_forest
-from barsmith.models.boosting.flat_trees import FlatTrees
+from barsmith.models.boosting.xgboost_files import read_forest
+from barsmith.models.trees.flat_trees import FlatTrees
 
 X, Y, _ = drawn(n=120, features=3)
 
@@ -127,12 +127,12 @@ def test_what_is_no_such_file_is_refused(data, code):
 
 
 def test_a_file_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("barsmith.models.boosting.booster_files.MAX_BYTES", 1000)
+    monkeypatch.setattr("barsmith.models.trees.forest.MAX_BYTES", 1000)
     assert code_of(FILE) == "bundle/structure"
 
 
 def test_a_tree_deeper_than_any_of_ours_is_refused(monkeypatch):
-    monkeypatch.setattr("barsmith.models.boosting.booster_files.MAX_DEPTH", 2)
+    monkeypatch.setattr("barsmith.models.trees.forest.MAX_DEPTH", 2)
     assert code_of(FILE) == "bundle/structure"
 
 

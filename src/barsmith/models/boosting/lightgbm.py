@@ -1,0 +1,236 @@
+"""LightGBM, straight on its native API; scored by our own walk over its trees."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from barsmith.artifacts import write_bytes
+from barsmith.errors import UsageError
+from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.boosting.gpu import has_gpu
+from barsmith.models.boosting.lightgbm_files import read_forest
+from barsmith.models.fitting import Progress
+from barsmith.models.params import CLASSES, ModelParams
+from barsmith.models.registry import register
+from barsmith.models.rows import checked_rows
+from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
+from barsmith.models.trees.flat_trees import FlatTrees
+from barsmith.models.trees.forest import Forest, total_gain
+from barsmith.parallel import cores
+
+FILE = "booster.txt"
+PLAIN = re.compile(r"[A-Za-z0-9_.+/%-]{1,200}")
+#: Training parameter -> its name in the library.
+LIBRARY_NAMES = {
+    "learning_rate": "learning_rate",
+    "num_leaves": "num_leaves",
+    "min_child_samples": "min_data_in_leaf",
+    "min_child_weight": "min_sum_hessian_in_leaf",
+    "subsample": "bagging_fraction",
+    "colsample_bytree": "feature_fraction",
+    "min_split_gain": "min_gain_to_split",
+    "reg_alpha": "lambda_l1",
+    "reg_lambda": "lambda_l2",
+}
+
+
+@register(name="lightgbm", family="boosting", reads="tabular")
+class LightGBMModel(BaseModel):
+    """Gradient-boosted trees that grow where the gain is largest, one for each class and round. Source: Ke et al. (2017).
+
+    Rows go left where a feature is at most the threshold; a row's margins are the sums of its leaves, its probabilities their
+    softmax. `X_val` decides when to stop; the rounds after the best one are dropped. Importance is the share of the total gain.
+    """
+
+    class Params(ModelParams):
+        n_estimators: int = Field(default=300, ge=1, le=100_000)
+        learning_rate: float = Field(default=0.05, gt=0.0, le=1.0)
+        num_leaves: int = Field(default=31, ge=2, le=131_072)
+        max_depth: int | None = Field(default=None, ge=1, le=63)
+        min_child_samples: int = Field(default=50, ge=0, le=10**9)
+        min_child_weight: float = Field(default=1e-3, ge=0.0, le=1e9)
+        subsample: float = Field(default=0.8, gt=0.0, le=1.0)
+        colsample_bytree: float = Field(default=0.8, gt=0.0, le=1.0)
+        min_split_gain: float = Field(default=0.0, ge=0.0, le=1e9)
+        reg_alpha: float = Field(default=0.0, ge=0.0, le=1e9)
+        reg_lambda: float = Field(default=0.0, ge=0.0, le=1e9)
+        max_bin: int = Field(default=255, ge=2, le=65_535)
+        n_jobs: int | None = Field(default=None, ge=1, le=512)
+
+        gpu: ClassVar[bool] = True
+
+    _file = b""
+    _forest: Forest | None = None
+    _trees: FlatTrees | None = None
+
+    def fit(
+        self,
+        X_train: Any,
+        y_train: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        *,
+        weight_train: np.ndarray | None = None,
+        weight_val: np.ndarray | None = None,
+        feature_names: Sequence[str] = (),
+        seed: int = 42,
+        progress: Progress | None = None,
+    ) -> TrainingMetrics:
+        """X: (N, F) finite rows; y: (N,) -1, 0, +1; weights (N,). X_val may be None: then all rounds are kept."""
+        import lightgbm
+
+        started, params = time.perf_counter(), self.params
+        rows = checked_rows(X_train, feature_names)
+        names = list(feature_names) or [f"f{i}" for i in range(rows.shape[1])]
+        device, threads = self.device(), params.n_jobs or cores()
+        shape = matrix_params(params.max_bin, threads)
+        train = lightgbm.Dataset(rows, np.asarray(y_train, np.float32) + 1, weight=weight_train, feature_name=written(names), params=shape)
+        parts = {"train": train}
+        if X_val is not None:
+            stop = checked_rows(X_val, names)
+            parts["stop"] = train.create_valid(stop, np.asarray(y_val, np.float32) + 1, weight=weight_val, params=shape)
+        stopping = params.early_stopping
+        losses: dict[str, dict[str, list[float]]] = {}
+        callbacks = [lightgbm.record_evaluation(losses)]
+        if progress is not None:
+            callbacks.append(progress_bar(progress, params.n_estimators))
+        if stopping.enabled and X_val is not None:
+            callbacks.append(lightgbm.early_stopping(stopping.patience, verbose=False, min_delta=stopping.min_delta))
+        booster = lightgbm.train(
+            {**shape, **self.library_params(device, threads, seed)},
+            train,
+            num_boost_round=params.n_estimators,
+            valid_sets=list(parts.values()),
+            valid_names=list(parts),
+            callbacks=callbacks,
+        )
+        kept = booster.best_iteration if stopping.enabled and X_val is not None else -1
+        forest = self.take(without_threads(booster.model_to_string(num_iteration=kept)).encode(), names)
+        history = {name: [float(loss) for loss in found["multi_logloss"]] for name, found in losses.items()}
+        return TrainingMetrics(
+            seconds=time.perf_counter() - started,
+            best_iteration=forest.rounds - 1,
+            stopped_early=len(history["train"]) < params.n_estimators,
+            history=history,
+            n_fit=len(rows),
+            n_stop=0 if X_val is None else len(X_val),
+            seed=seed,
+            device=device,
+        )
+
+    def library_params(self, device: str, threads: int, seed: int) -> dict[str, Any]:
+        given = {theirs: getattr(self.params, ours) for ours, theirs in LIBRARY_NAMES.items()}
+        fixed = {"objective": "multiclass", "num_class": CLASSES, "metric": "multi_logloss", "bagging_freq": 1, "verbosity": -1}
+        same_bits = {"deterministic": True, "force_col_wise": True}  # else a stop-watch chooses between two ways of adding
+        depth = -1 if self.params.max_depth is None else self.params.max_depth
+        return {**given, **fixed, **same_bits, "max_depth": depth, "device_type": device, "num_threads": threads, "seed": seed}
+
+    def take(self, file: bytes, names: Sequence[str], where: str = "") -> Forest:
+        """Become the model in a file's bytes, checked; names: its features."""
+        forest = read_forest(file, where)
+        if list(forest.feature_names) != written(names):
+            check_names(forest.feature_names, names, where)
+        forest = replace(forest, feature_names=tuple(names))
+        self._file, self._forest, self._trees, self.feature_names = file, forest, FlatTrees.of(forest), forest.feature_names
+        return forest
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that were kept."""
+        return 0 if self._forest is None else self._forest.rounds
+
+    def thresholds(self) -> np.ndarray:
+        """(n,) float32, ascending: the least values that go right at a split."""
+        if self._forest is None:
+            raise not_fitted(self)
+        return np.unique(self._forest.threshold[self._forest.left >= 0])
+
+    def predict(self, X: Any) -> PredictionOutput:
+        """Raises DataError `models/nan-input`, `models/shape`."""
+        if self._trees is None or self._forest is None:
+            raise not_fitted(self)
+        return self._trees.answers(checked_rows(X, self._forest.feature_names))  # the walk itself does not look where it reads
+
+    def get_feature_importance(self) -> dict[str, float]:
+        """Share of the total gain by feature."""
+        if self._forest is None:
+            raise not_fitted(self)
+        return total_gain(self._forest)
+
+    def device(self) -> str:
+        """`cuda` or `cpu`. Raises UsageError `config/device` where a GPU is asked for and cannot be used."""
+        wish = self.params.device
+        if wish.use_gpu is False or (wish.deterministic and wish.use_gpu != True):  # noqa: E712 - "auto" is true as well
+            return "cpu"
+        has_card = has_gpu()
+        if has_card and trains_on_cuda():
+            return "cuda"
+        if wish.use_gpu == "auto":
+            return "cpu"
+        came, do = ("no NVIDIA GPU on this machine", "set device.use_gpu to auto or false")
+        if has_card:
+            came = "a LightGBM built without CUDA"
+            do = "pip install --no-binary lightgbm --config-settings=cmake.define.USE_CUDA=ON lightgbm, or set device.use_gpu to auto"
+        raise UsageError("config/device", expected="a GPU that LightGBM can use", came=came, do=do, where="device.use_gpu")
+
+    def check_machine(self) -> None:
+        super().check_machine()
+        self.device()
+
+    def save(self, folder: Path) -> None:
+        """`booster.txt`, the library's own format, and the card."""
+        if self._forest is None:
+            raise not_fitted(self)
+        write_bytes(folder / FILE, self._file)
+        write_card(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises IntegrityError `bundle/format`, `bundle/structure`, `bundle/shape`."""
+        model = cls(params_of(cls, folder))
+        model.take(read_file(folder / FILE), read_names(folder), str(folder / FILE))
+        return model
+
+
+def without_threads(text: str) -> str:
+    """The file says how many threads made it, which is nothing about the model."""
+    return re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 0]", text)
+
+
+def written(names: Sequence[str]) -> list[str]:
+    """The names as LightGBM takes them: by number where one has a character that it refuses or changes."""
+    return list(names) if all(PLAIN.fullmatch(name) for name in names) else [f"Column_{i}" for i in range(len(names))]
+
+
+def matrix_params(max_bin: int, threads: int) -> dict[str, Any]:
+    """How the rows are quantised; nothing of it depends on labels, weights or how trees are grown."""
+    return {"max_bin": max_bin, "use_missing": False, "feature_pre_filter": False, "num_threads": threads, "verbosity": -1}
+
+
+def trains_on_cuda() -> bool:
+    """LightGBM does not tell how it was built: it is asked to train."""
+    import lightgbm
+
+    params = {"objective": "regression", "device_type": "cuda", "verbosity": -1, "min_data_in_leaf": 1}
+    try:
+        lightgbm.train(params, lightgbm.Dataset(np.arange(64.0)[:, None], np.arange(64.0)), num_boost_round=1)
+    except lightgbm.basic.LightGBMError:
+        return False
+    return True
+
+
+def progress_bar(progress: Progress, rounds: int) -> Any:
+    """LightGBM's callback that tells `progress` after each round."""
+
+    def tell(state: Any) -> None:
+        progress(state.iteration + 1, rounds, {part: float(loss) for part, _, loss, *_ in state.evaluation_result_list})
+
+    return tell
