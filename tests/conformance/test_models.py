@@ -15,10 +15,16 @@ from barsmith.models.registry import SHIPPED
 from barsmith.testing.models import CHECKS, Trial, check_model
 
 HERE = Path(__file__).parent
+#: A network learns in a few epochs what these rows tell, if it may take large steps.
+QUICK = {"max_epochs": 4, "learning_rate": 0.02, "dropout": 0.0, "n_jobs": 1}
 #: Parameters that keep a training short.
 SHORT: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 12, "n_jobs": 1},
     "lightgbm": {"n_estimators": 12, "n_jobs": 1, "min_child_samples": 5},
+    "lstm": {"hidden": 8, **QUICK},
+    "gru": {"hidden": 8, **QUICK},
+    "tcn": {"channels": 8, **QUICK},
+    "transformer": {"d_model": 8, "heads": 2, "d_feedforward": 16, **QUICK},
 }
 BY_NAME = {check.__name__: check for check in CHECKS}
 

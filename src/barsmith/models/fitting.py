@@ -13,8 +13,9 @@ from barsmith.models.params import ModelParams, WindowParams
 from barsmith.models.registry import ModelInfo, keywords_for
 from barsmith.models.rows import checked_labels, checked_rows, checked_seed, checked_weights, checked_windows
 
-#: Rounds done, rounds in all, losses by name.
-Progress = Callable[[int, int, Mapping[str, float]], None]
+#: Rounds done (a fraction inside a long one), rounds in all, numbers by name: the losses `train` and `stop`, and where a model tells
+#: them `rows_per_second` and `seconds_left`.
+Progress = Callable[[float, int, Mapping[str, float]], None]
 
 
 def fit_model(

@@ -62,6 +62,10 @@ SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "xgboost": ("barsmith.models.boosting.xgboost", ("xgboost",)),
     "lightgbm": ("barsmith.models.boosting.lightgbm", ("lightgbm",)),
     "logistic": ("barsmith.models.classical.logistic", ("sklearn",)),
+    "lstm": ("barsmith.models.neural.lstm", ("torch", "safetensors")),
+    "gru": ("barsmith.models.neural.gru", ("torch", "safetensors")),
+    "tcn": ("barsmith.models.neural.tcn", ("torch", "safetensors")),
+    "transformer": ("barsmith.models.neural.transformer", ("torch", "safetensors")),
 }
 registered: dict[str, type[BaseModel]] = {}
 

@@ -1,0 +1,195 @@
+"""What all networks share: a model's file declares `Params` and `network`, everything else is here."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from barsmith.artifacts import parse_json, write_bytes, write_json
+from barsmith.datasets.rungs import RungWindows
+from barsmith.datasets.windows import Windows
+from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.fitting import Progress
+from barsmith.models.neural.batch_size import chosen_batch_size
+from barsmith.models.neural.batches import OnDevice, Samples, loss_weights
+from barsmith.models.neural.calibration import COLDEST, HOTTEST, fitted_temperature
+from barsmith.models.neural.checkpoint import Checkpoint, Progressed, training_key
+from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
+from barsmith.models.neural.network_file import read_tensors, refuse, tensor_bytes
+from barsmith.models.neural.params import NetworkParams
+from barsmith.models.neural.scoring import BlockScorer, Scorer, answers
+from barsmith.models.neural.trainer import Trainer
+from barsmith.models.params import CLASSES
+from barsmith.models.rows import checked_windows
+from barsmith.models.storage import not_fitted, params_of, read_file, read_names, write_card
+from barsmith.parallel import cores
+
+WEIGHTS, ABOUT = "network.safetensors", "network.json"
+MOST_STEPS, MOST_RUNGS = 10_000, 64
+
+
+class NetworkModel(BaseModel):
+    """A network over windows (N, T, F) or (N, R, T, F), trained by the one trainer, scored on the CPU row by row.
+
+    A model declares `class Params(NetworkParams, WindowParams)` (or RungParams) and `network`.
+    """
+
+    Params: ClassVar[type[NetworkParams]] = NetworkParams
+
+    _network: nn.Module | None = None
+    _scorer: Scorer | None = None
+    _shape: tuple[int, ...] = ()
+    _temperature: float = 1.0
+
+    @abstractmethod
+    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        """A new network from (B, *shape) float32 to (B, n_classes) logits. shape: (T, F) or (R, T, F).
+
+        Must also build on the meta device: only PyTorch's own ways to make a tensor. Buffers that follow from the shape are not persistent.
+        """
+
+    def scorer(self, network: nn.Module) -> Scorer:
+        """What answers for windows; a model with a faster way to the same numbers overrides it."""
+        return BlockScorer(network)
+
+    def fit(
+        self,
+        X_train: Any,
+        y_train: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        *,
+        weight_train: np.ndarray | None = None,
+        weight_val: np.ndarray | None = None,
+        feature_names: Sequence[str] = (),
+        seed: int = 42,
+        progress: Progress | None = None,
+        checkpoint: Path | None = None,
+    ) -> TrainingMetrics:
+        """X: windows, an array or a view; y: (N,) -1, 0, +1; weights (N,).
+
+        X_val decides when to stop and gives the temperature of the probabilities; without it all epochs are kept and nothing is calibrated.
+        checkpoint: a folder that is written after each epoch; a training that was killed goes on from it, another one writes over it.
+        """
+        started, params = time.perf_counter(), self.params
+        X_train = checked_windows(X_train, feature_names)
+        X_val = None if X_val is None else checked_windows(X_val, feature_names, X_train.shape[1:])
+        shape, device, count = tuple(X_train.shape[1:]), device_for(params.device), params.n_jobs or cores()
+        with reproducible(device, count):
+            seed_torch(device, seed)
+            network = self.network(shape, CLASSES)
+            size = chosen_batch_size(params.batch_size, network, shape, len(X_train), device)
+            place = OnDevice(device)
+            train = Samples.of(place, X_train, y_train, loss_weights(y_train, weight_train, params.class_weights))
+            stop = None if X_val is None else Samples.of(place, X_val, y_val, loss_weights(y_val, weight_val, params.class_weights))
+            trainer = Trainer(network, params, train, stop, device, size, seed, progress)
+            if checkpoint is not None:
+                told = {"model": self.info.name, "params": params.sections(), "shape": shape, "device": device, "threads": count}
+                told |= {"batch_size": size, "seed": seed, "torch": torch.__version__}
+                arrays = [*arrays_of(X_train), y_train, weight_train, *arrays_of(X_val), y_val, weight_val]
+                trainer.checkpoint = Checkpoint(checkpoint, training_key(told, arrays))
+            done = trainer.learn()
+            temperature = 1.0 if stop is None else fitted_temperature(trainer.logits(stop).cpu().numpy(), stop.y.cpu().numpy())
+        self.take(network, shape, temperature)
+        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(shape[-1]))
+        return self.told(trainer, done, time.perf_counter() - started, count)
+
+    def take(self, network: nn.Module, shape: tuple[int, ...], temperature: float) -> None:
+        """Become this network."""
+        self._network, self._shape, self._temperature = network.cpu().eval().requires_grad_(False), shape, temperature
+        self._scorer = self.scorer(self._network)
+
+    def told(self, trainer: Trainer, done: Progressed, seconds: float, count: int) -> TrainingMetrics:
+        """What the training tells about itself: sizes and pace beside the losses."""
+        kept = done.best_epoch + 1
+        own: dict[str, Any] = {
+            "stop_accuracy": done.history.get("stop_accuracy", []),
+            "epochs": done.epochs,
+            "interrupted": trainer.interrupted,
+            "batch_size": trainer.batch_size,
+            "threads": count,
+            "n_parameters": sum(parameter.numel() for parameter in trainer.network.parameters()),
+            "temperature": self._temperature,
+            "rows_per_second": done.epochs * len(trainer.train) / max(done.seconds, 1e-9),
+        }
+        notes = (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",) if trainer.interrupted else ()
+        return TrainingMetrics(
+            seconds=seconds,
+            best_iteration=done.best_epoch,
+            stopped_early=trainer.is_stopped,
+            history={name: done.history[name] for name in ("train", "stop") if name in done.history},
+            n_fit=len(trainer.train),
+            n_stop=0 if trainer.stop is None else len(trainer.stop),
+            seed=trainer.seed,
+            device=trainer.device,
+            notes=notes,
+            **own,
+        )
+
+    def predict(self, X: Any) -> PredictionOutput:
+        """Raises DataError `models/nan-input`, `models/shape`."""
+        if self._scorer is None:
+            raise not_fitted(self)
+        return answers(self._scorer.logits(checked_windows(X, self.feature_names, self._shape)), self._temperature)
+
+    def check_machine(self) -> None:
+        super().check_machine()
+        device_for(self.params.device)
+        if self.params.compile:
+            check_compiler()
+
+    def save(self, folder: Path) -> None:
+        """`network.safetensors`, `network.json` (the window's shape, the temperature) and the card."""
+        if self._network is None:
+            raise not_fitted(self)
+        write_bytes(folder / WEIGHTS, tensor_bytes(self._network.state_dict()))
+        write_json(folder / ABOUT, {"shape": list(self._shape), "temperature": self._temperature})
+        write_card(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises IntegrityError `bundle/format`, `bundle/structure`."""
+        model = cls(params_of(cls, folder))
+        model.feature_names = read_names(folder)
+        shape, temperature = read_about(folder, len(model.feature_names))
+        with torch.device("meta"):
+            expected = model.network(shape, CLASSES).state_dict()
+        tensors = read_tensors(read_file(folder / WEIGHTS), expected, str(folder / WEIGHTS))
+        with torch.random.fork_rng(devices=[]):
+            network = model.network(shape, CLASSES)
+        network.load_state_dict(tensors)
+        model.take(network, shape, temperature)
+        return model
+
+
+def read_about(folder: Path, n_features: int) -> tuple[tuple[int, ...], float]:
+    """The window's shape and the temperature. Raises IntegrityError `bundle/format`, `bundle/structure`."""
+    where = str(folder / ABOUT)
+    document = parse_json(read_file(folder / ABOUT), where, code="bundle/format")
+    if not isinstance(document, dict) or set(document) != {"shape", "temperature"}:
+        refuse("bundle/structure", "shape and temperature", str(document)[:60], where)
+    shape, temperature = document["shape"], document["temperature"]
+    limits = {2: (MOST_STEPS, n_features), 3: (MOST_RUNGS, MOST_STEPS, n_features)}.get(len(shape) if isinstance(shape, list) else 0)
+    is_shape = limits is not None and all(type(size) is int and 1 <= size <= most for size, most in zip(shape, limits, strict=True))
+    if not is_shape or shape[-1] != n_features:
+        refuse("bundle/structure", f"a window's shape of {n_features} features", str(shape)[:60], where)
+    if type(temperature) is not float or not COLDEST * 0.99 <= temperature <= HOTTEST * 1.01 or not math.isfinite(temperature):
+        refuse("bundle/structure", f"a temperature from {COLDEST} to {HOTTEST}", str(temperature)[:60], where)
+    return tuple(shape), temperature
+
+
+def arrays_of(X: Any) -> list[np.ndarray]:
+    """The arrays that a view's windows follow from, without a copy of the windows."""
+    if isinstance(X, Windows):
+        return [X.matrix.X, X.last, np.array(X.length)]
+    if isinstance(X, RungWindows):
+        return [X.bars.prices, X.last, np.array(X.length)]
+    return [] if X is None else [np.asarray(X)]

@@ -1,0 +1,60 @@
+"""From windows to probabilities on the CPU: a window's bits are its own, whatever stands beside it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from barsmith.compiled import njit
+from barsmith.errors import DataError
+from barsmith.models.base import PredictionOutput
+from barsmith.models.neural.machine import threads
+from barsmith.models.params import CLASSES
+from barsmith.models.softmax import softmax_row
+
+BLOCK = 16  # windows at a time, always: a matrix product of another size may add in another order
+
+
+class Scorer(Protocol):
+    """What turns windows (N, ...) into logits (N, 3) float32, row by row the same bits in any company."""
+
+    def logits(self, X: Any) -> np.ndarray: ...
+
+
+class BlockScorer:
+    """A network asked for blocks of one fixed size, filled up with zeros, by one thread; normalisation by learned numbers only."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.cpu().eval().requires_grad_(False)
+
+    def logits(self, X: Any) -> np.ndarray:
+        """X: an array of windows, or a view that gathers them."""
+        found, block = np.empty((len(X), CLASSES), np.float32), np.zeros((BLOCK, *X.shape[1:]), np.float32)
+        with threads(1), torch.inference_mode():
+            for first in range(0, len(X), BLOCK):
+                windows = X[first : first + BLOCK]
+                block[: len(windows)] = windows
+                block[len(windows) :] = 0.0
+                found[first : first + BLOCK] = self.network(torch.from_numpy(block)).numpy()[: len(windows)]
+        return found
+
+
+def answers(logits: np.ndarray, temperature: float) -> PredictionOutput:
+    """The softmax of logits / temperature, in float64. Raises DataError `models/prediction` for windows so wild that a logit is not finite."""
+    if not np.isfinite(logits).all():
+        row = int(np.argmin(np.isfinite(logits).all(axis=1)))
+        do = "scale the features as in training: these are far from anything learned"
+        raise DataError("models/prediction", expected="finite logits", came=f"{logits[row].tolist()} in row {row}", do=do)
+    n, margins = len(logits), logits.astype(np.float64) / temperature
+    probabilities, signal, confidence = np.empty((n, CLASSES)), np.empty(n, np.int8), np.empty(n)
+    softmax_rows(margins, probabilities, signal, confidence)
+    return PredictionOutput.from_scorer(signal, confidence, probabilities)
+
+
+@njit(nogil=True)
+def softmax_rows(margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
+    for row in range(len(margins)):
+        softmax_row(margins, row, probabilities, signal, confidence)
