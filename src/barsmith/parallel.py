@@ -100,7 +100,7 @@ def _in_process(job: Job) -> Done:
 
 def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     """What a worker sends back: {"value"} or {"problem"}, in words that any process can read."""
-    _end_with_parent()
+    end_with_parent()
     done = _in_process((function, arguments))
     return {"value": done.value} if done.problem is None else {"problem": _described(done.problem)}
 
@@ -131,7 +131,7 @@ def done_of(told: dict[str, Any]) -> Done:
     return Done(problem=problem)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """A worker whose parent was killed would go on, and keep what it has locked: it is killed too."""
     parent = os.getppid()
 
