@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,16 +13,26 @@ from barsmith.cli.options import Modules, Overrides, Symbol, Workspace
 from barsmith.cli.printing import Report, Table, printable
 from barsmith.cli.progress import timed
 from barsmith.cli.settings import settings_of
-from barsmith.errors import UsageError
+from barsmith.cli.train_all import ALL, Asked, names_asked, train_all
+from barsmith.errors import UsageError, did_you_mean
+from barsmith.pipeline.memory import peak_mib
 
 if TYPE_CHECKING:
     from barsmith.pipeline.training_result import Training
 
+#: What `--device` says -> `device.use_gpu`.
+DEVICES = {"cpu": "false", "cuda": "true", "auto": "auto"}
+
 
 def train(
-    model: Annotated[str | None, typer.Option("--model", metavar="NAME", help="A model, as xgboost.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME[,NAME]|all", help="A model, as xgboost; several, one after the other; or all.")
+    ] = None,
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=1000, help="Base bars ahead, one of label_horizons.")] = 20,
     symbol: Symbol = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="cpu|cuda|auto", help="Short for --set device.use_gpu.", show_default="the model's")
+    ] = None,
     open_test: Annotated[bool, typer.Option("--open-test", metavar="", help="Also score the test split; the ledger records it.")] = False,
     list_models: Annotated[bool, typer.Option("--list-models", metavar="", help="List the models and do nothing else.")] = False,
     modules: Modules = None,
@@ -36,20 +47,51 @@ def train(
     from barsmith.instruments import instrument
     from barsmith.pipeline.api import train as fitted
 
+    overrides = [*(overrides or ()), *device_override(device, overrides or ())]
     if symbol is not None:
         instrument(symbol, settings_of(workspace, None, None), code="cli/symbol")
+    if model == ALL or "," in model:
+        return several(model, workspace, symbol, horizon, modules, overrides, ["--open-test"] if open_test else [])
     with timed(f"training {printable(model)} for horizon {horizon}") as tell:
         training = fitted(
             workspace,
             model=model,
             symbol=symbol,
             horizon=horizon,
-            overrides=overrides or (),
+            overrides=overrides,
             open_test=open_test,
             progress=lambda done, total, losses: tell(done / total),
             modules=[path.absolute() for path in modules or ()],
         )
-    return Report(training.as_dict(), says_of(training))
+    return Report(training.as_dict() | {"peak_mib": peak_mib()}, says_of(training))
+
+
+def several(
+    model: str, workspace: Path, symbol: str | None, horizon: int, modules: list[Path] | None, overrides: list[str], options: list[str]
+) -> Report:
+    """`--model all`, `--model a,b`: what would be wrong for all of them is told before the first."""
+    from barsmith.cli.models import find_models
+    from barsmith.pipeline.training import read_data
+    from barsmith.pipeline.workspace import resolve_symbol
+
+    symbol = resolve_symbol(workspace, symbol)
+    find_models(workspace, modules)
+    names = names_asked(model) or []
+    read_data(workspace, symbol, horizon)
+    options += [word for path in modules or () for word in ("--module", str(path.absolute()))]
+    asked = Asked(workspace, symbol, horizon, tuple(options), tuple(overrides))
+    return train_all(names, asked, everything=model == ALL)
+
+
+def device_override(device: str | None, overrides: Sequence[str]) -> list[str]:
+    """`--device cuda` as a setting of the model. Raises UsageError `cli/usage`."""
+    if device is None:
+        return []
+    if device not in DEVICES:
+        raise UsageError("cli/usage", expected="--device cpu, cuda or auto", came=ascii(device)[:60], do=did_you_mean(device, DEVICES))
+    if any(text.partition("=")[0].strip() == "device.use_gpu" for text in overrides):
+        raise UsageError("cli/usage", expected="--device or --set device.use_gpu", came="both", do="leave one out")
+    return [f"device.use_gpu={DEVICES[device]}"]
 
 
 def says_of(training: Training) -> list[str | Table]:
