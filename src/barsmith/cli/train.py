@@ -30,6 +30,12 @@ def train(
     ] = None,
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=1000, help="Base bars ahead, one of label_horizons.")] = 20,
     symbol: Symbol = None,
+    seq_len: Annotated[
+        int | None,
+        typer.Option(
+            "--seq-len", min=1, max=10_000, help="Bars of a window: short for --set training.seq_len.", show_default="the model's"
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="cpu|cuda|auto", help="Short for --set device.use_gpu.", show_default="the model's")
     ] = None,
@@ -48,6 +54,10 @@ def train(
     from barsmith.pipeline.api import train as fitted
 
     overrides = [*(overrides or ()), *device_override(device, overrides or ())]
+    if seq_len is not None:
+        if any(text.partition("=")[0].strip() == "training.seq_len" for text in overrides):
+            raise UsageError("cli/usage", expected="--seq-len or --set training.seq_len", came="both", do="leave one out")
+        overrides.append(f"training.seq_len={seq_len}")
     if symbol is not None:
         instrument(symbol, settings_of(workspace, None, None), code="cli/symbol")
     if model == ALL or "," in model:
@@ -71,13 +81,14 @@ def several(
 ) -> Report:
     """`--model all`, `--model a,b`: what would be wrong for all of them is told before the first."""
     from barsmith.cli.models import find_models
-    from barsmith.pipeline.training import read_data
+    from barsmith.pipeline.training import finished_data
     from barsmith.pipeline.workspace import resolve_symbol
 
     symbol = resolve_symbol(workspace, symbol)
     find_models(workspace, modules)
     names = names_asked(model) or []
-    read_data(workspace, symbol, horizon)
+    with finished_data(workspace, symbol) as data:
+        data.container(horizon)
     options += [word for path in modules or () for word in ("--module", str(path.absolute()))]
     asked = Asked(workspace, symbol, horizon, tuple(options), tuple(overrides))
     return train_all(names, asked, everything=model == ALL)
