@@ -18,10 +18,10 @@ from barsmith.errors import UsageError
 from barsmith.instruments import instrument
 
 LATER = {
-    "C32": "seq_len belongs to models that read windows",
+    "C32": "windows longer than a split are refused where they are cut: tests/datasets/test_bar_windows.py",
     "C40": "output paths belong to the command line's tests",
     "C41": "--workspace belongs to the command line's tests",
-    "C46": "no command tunes with Optuna yet",
+    "C46": "Optuna searches barriers in memory: there is no storage to name",
     "C51": "void: a session is chosen by its name (ETH, RTH, all), not by two times",
     "C65": "no ensemble exists yet",
     "C66": "no drift monitor exists yet",

@@ -142,3 +142,11 @@ def test_a_search_that_was_struck_out_or_cut_is_found(data: RunData) -> None:
     assert lied(data) == []
     assert "ga_optimize/unsearched" in lied(data, search={}, trials=honest.trials.head(0))
     assert "ga_optimize/trials" in lied(data, trials=honest.trials.sort("score").head(TRIALS))
+
+
+def test_the_score_of_any_trial_that_the_training_rows_do_not_give_is_found(data: RunData) -> None:
+    """Leak 14, planted: a trial that is not the best is said to be worse than it was, so that the best stands out more."""
+    honest = data.value("ga_optimize", TunedBarriers)
+    worst = pl.int_range(pl.len()) == honest.trials["score"].arg_min()
+    worse = honest.trials.with_columns(score=pl.when(worst).then(pl.col("score") - 0.5).otherwise(pl.col("score")))
+    assert lied(data, trials=worse) == ["ga_optimize/score"]

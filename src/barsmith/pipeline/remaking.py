@@ -156,17 +156,17 @@ def other_scores(data: RunData, tuned: TunedBarriers) -> Iterator[Finding]:
         return
     market, probe = ground(prices, table, rows, given, longest)
     for h, told in tuned.search.items():
-        recorded = [told[name] for name in ("best", "given", "fixed")]
-        wanted = [Barriers(**one["barriers"]) for one in recorded]
+        tried = tuned.trials.filter(pl.col("horizon") == int(h)).select("k_up", "k_down", "max_bars", "score").rows()
+        recorded = [(Barriers(**told[name]["barriers"]), told[name]["score"]) for name in ("best", "given", "fixed")]
+        recorded += [(Barriers(up, down, bars), score) for up, down, bars, score in tried]
+        wanted = [barriers for barriers, _ in recorded]
         if not all(reachable(one, market.passages.levels, longest) for one in wanted):
             yield Finding("ga_optimize/score", f"the barriers of horizon {h} lie outside what may be searched", len(rows))
             continue
         with threadpool_limits(1):
             again = scores(market, probe, wanted)
         far = [
-            (one["score"], trial.score)
-            for one, trial in zip(recorded, again, strict=True)
-            if abs(one["score"] - trial.score) > SCORE_TOLERANCE
+            (score, trial.score) for (_, score), trial in zip(recorded, again, strict=True) if abs(score - trial.score) > SCORE_TOLERANCE
         ]
         if far:
             what = (
