@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 #: Parameters that keep a training short.
 SHORT: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 12, "n_jobs": 1},
+    "catboost": {"n_estimators": 12, "learning_rate": 0.3, "max_depth": 3, "n_jobs": 1},
     "lightgbm": {"n_estimators": 12, "n_jobs": 1, "min_child_samples": 5},
 }
 BY_NAME = {check.__name__: check for check in CHECKS}
