@@ -20,6 +20,7 @@ QUICK = {"max_epochs": 4, "learning_rate": 0.02, "dropout": 0.0, "n_jobs": 1}
 #: Parameters that keep a training short.
 SHORT: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 12, "n_jobs": 1},
+    "catboost": {"n_estimators": 12, "learning_rate": 0.3, "max_depth": 3, "n_jobs": 1},
     "lightgbm": {"n_estimators": 12, "n_jobs": 1, "min_child_samples": 5},
     "lstm": {"hidden": 8, **QUICK},
     "gru": {"hidden": 8, **QUICK},

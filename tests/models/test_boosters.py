@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+import catboost
 import lightgbm
 import numpy as np
 import pytest
@@ -12,11 +15,11 @@ from drawn_rows import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barsmith.errors import IntegrityError, UsageError
+from barsmith.errors import DataError, IntegrityError, UsageError
 from barsmith.models import ModelRegistry, fit_model, load_model, predict_model, save_model
 
-NAMES = ("lightgbm",)
-LEAF = {"lightgbm": {"min_child_samples": 3}}
+NAMES = ("lightgbm", "catboost")
+LEAF = {"lightgbm": {"min_child_samples": 3}, "catboost": {}}
 
 
 BOOSTERS = []
@@ -41,7 +44,17 @@ def lightgbm_says(model, X):
     return BOOSTERS[0].predict(X, num_threads=1)
 
 
-LIBRARY = {"lightgbm": lightgbm_says}
+def catboost_says(model, X):
+    """What CatBoost answers, from the file that we keep."""
+    booster = catboost.CatBoost()
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        file.write(model._file)
+        file.flush()
+        booster.load_model(file.name, format="json")
+    return booster.predict(X, prediction_type="Probability", thread_count=1)
+
+
+LIBRARY = {"lightgbm": lightgbm_says, "catboost": catboost_says}
 
 
 def made(name, **params):
@@ -92,7 +105,7 @@ FLOATS = st.floats(-(2.0**100), 2.0**100, width=32) | st.sampled_from(
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scorer_gives_the_librarys_probabilities_on_any_table(name, table):
     X, y = np.array([row[:2] for row in table], np.float32), np.array([row[2] for row in table], np.int8)
-    y[:3] = (-1, 0, 1)
+    X[:3], y[:3] = [[0, 1], [5, -2], [9, 4]], (-1, 0, 1)  # CatBoost wants a feature that varies
     model = fitted(name, X, y, n_estimators=4, learning_rate=0.5)
     rows = edges(model, X)
     rows = rows[np.isfinite(rows).all(axis=1)]
@@ -237,6 +250,36 @@ def test_a_model_that_was_not_fitted_says_so(name, tmp_path):
         with pytest.raises(UsageError) as error:
             action()
         assert error.value.code == "models/not-fitted"
+
+
+def test_catboosts_importance_is_its_own():
+    X, y, weight = drawn()
+    model = made("catboost")
+    fit_model(model, X, y, weight_train=weight, feature_names=("pull", "bend", "noise_1", "noise_2", "noise_3"))
+    booster = catboost.CatBoost()
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        Path(file.name).write_bytes(model._file)
+        booster.load_model(file.name, format="json")
+    importance = model.get_feature_importance()
+    assert list(importance) == ["pull", "bend", "noise_1", "noise_2", "noise_3"]
+    assert list(importance.values()) == pytest.approx((booster.get_feature_importance() / 100).tolist(), abs=1e-9)
+
+
+def test_rows_that_catboost_cannot_learn_from_are_a_typed_error():
+    with pytest.raises(DataError, match="constant") as error:
+        fit_model(made("catboost"), np.ones((30, 2)), np.resize([-1, 0, 1], 30))
+    assert error.value.code == "models/training"
+
+
+def test_catboost_without_a_gpu_it_can_use_says_why(monkeypatch):
+    monkeypatch.setattr("barsmith.models.boosting.catboost.has_gpu", lambda: True)
+    with pytest.raises(UsageError, match="sees none"):
+        made("catboost", device={"use_gpu": True}).device()
+    monkeypatch.setattr("barsmith.models.boosting.catboost.sees_gpu", lambda: True)
+    with pytest.raises(UsageError, match="min_delta"):
+        made("catboost", device={"use_gpu": True}, early_stopping={"min_delta": 0.1}).device()
+    assert made("catboost", device={"use_gpu": True}).device() == "cuda"
+    assert made("catboost", device={"deterministic": True}).device() == "cpu"
 
 
 def test_lightgbms_importance_is_the_share_of_its_gain():

@@ -58,6 +58,7 @@ FAULTS = {
     "a threshold that is not finite": swapped("threshold", put(0, "nan")),
     "a leaf that is not finite": swapped("leaf_value", put(0, "inf")),
     "a leaf beyond 64 bits": swapped("leaf_value", put(0, "1e999")),
+    "leaves whose sum is infinite": swapped("leaf_value", put(0, "1e308")),
     "a leaf missing": swapped("leaf_value", list.pop),
     "a leaf too many": swapped("leaf_value", lambda values: values.append("0")),
     "a number of leaves that is no number": swapped("num_leaves", put(0, "x")),

@@ -61,6 +61,7 @@ class ModelInfo:
 SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "xgboost": ("barsmith.models.boosting.xgboost", ("xgboost",)),
     "lightgbm": ("barsmith.models.boosting.lightgbm", ("lightgbm",)),
+    "catboost": ("barsmith.models.boosting.catboost", ("catboost",)),
     "logistic": ("barsmith.models.classical.logistic", ("sklearn",)),
     "lstm": ("barsmith.models.neural.lstm", ("torch", "safetensors")),
     "gru": ("barsmith.models.neural.gru", ("torch", "safetensors")),

@@ -10,7 +10,7 @@ import numpy as np
 from barsmith.errors import IntegrityError
 from barsmith.models.params import CLASSES
 from barsmith.models.trees import forest as limits
-from barsmith.models.trees.forest import Forest, above, broken, check_links, checked_names, format_error, structure_error
+from barsmith.models.trees.forest import Forest, above, broken, check_links, check_sizes, checked_names, format_error, structure_error
 
 BEGIN = b"tree\nversion=v4\n"
 _HEADER = (
@@ -98,6 +98,7 @@ def tree_arrays(block: str, number: int, n_features: int) -> dict[str, np.ndarra
         numbers(tree["threshold"], splits, at),
         numbers(tree["leaf_value"], leaves, at),
     )
+    check_sizes(np.concatenate([gain, value]), at)
     left, right = (np.concatenate([np.where(side < 0, splits + ~side, side), np.full(leaves, -1)]) for side in (left, right))
     feature = np.concatenate([feature, np.zeros(leaves, np.int64)])
     check_links(left, right, feature, n_features, at)

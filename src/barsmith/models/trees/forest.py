@@ -13,6 +13,7 @@ from barsmith.models.params import CLASSES
 
 MAX_BYTES = 1 << 28
 MAX_DEPTH = 64
+LARGEST = 1e30
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +76,16 @@ def check_links(left: np.ndarray, right: np.ndarray, feature: np.ndarray, n_feat
 
 def above(threshold: np.ndarray) -> np.ndarray:
     """The least float32 above each float64: for float32 x, `x <= threshold` is `x < above(threshold)`, to the last bit."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         near = threshold.astype(np.float32)
-    near = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
-    return np.nextafter(near, np.float32(np.inf))
+        near = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+        return np.nextafter(near, np.float32(np.inf))
+
+
+def check_sizes(values: np.ndarray, at: str) -> None:
+    """Raises IntegrityError `bundle/structure` for numbers that are not finite, or whose sums might not be."""
+    if not (np.abs(values) <= LARGEST).all():
+        broken(f"{at} with finite numbers up to {LARGEST:g}", "others")
 
 
 def checked_names(names: list[Any]) -> tuple[str, ...]:
