@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
 from barsmith.artifacts import canonical_json, make_folder, read_sealed, read_verified, storage_errors, write_bytes, write_sealed
+from barsmith.models.neural.adamw import AdamW
 from barsmith.models.neural.network_file import read_tensors, tensor_bytes
 
 RECORD = "checkpoint.json"
@@ -46,16 +46,16 @@ class Checkpoint:
     def __init__(self, folder: Path, key: str) -> None:
         self.folder, self.key = folder, key
 
-    def save(self, done: Progressed, network: nn.Module, optimizer: Optimizer) -> None:
+    def save(self, done: Progressed, network: nn.Module, optimizer: AdamW) -> None:
         """The tensors first, under a name of their own; the record that names them makes them count."""
         with storage_errors(self.folder, "make the checkpoint's folder"):
             make_folder(self.folder)
         file = f"epoch-{done.epochs:06d}.safetensors"
-        record = write_bytes(self.folder / file, tensor_bytes(self._tensors(done.kept, network, optimizer)))
+        record = write_bytes(self.folder / file, tensor_bytes(named(network.state_dict(), done.kept, optimizer)))
         write_sealed(self.folder / RECORD, {"key": self.key, "file": file, **record.as_dict(), "done": done.plain()})
         self._remove(path for path in self.folder.glob("*.safetensors*") if path.name != file)
 
-    def load(self, network: nn.Module, optimizer: Optimizer) -> Progressed | None:
+    def load(self, network: nn.Module, optimizer: AdamW) -> Progressed | None:
         """Put the network and its optimizer back to where they were; None where there is nothing of this training.
 
         Raises IntegrityError `integrity/...`, `bundle/...` for a checkpoint that is not as it was written.
@@ -66,27 +66,13 @@ class Checkpoint:
         if record["key"] != self.key:
             return None
         path = self.folder / Path(record["file"]).name
-        states = fresh_states(optimizer)
-        expected = self._named(network.state_dict(), network.state_dict(), states)
-        tensors = read_tensors(read_verified(path, record), expected, str(path))
+        weights = network.state_dict()
+        tensors = read_tensors(read_verified(path, record), named(weights, weights, optimizer), str(path))
         done = Progressed(**record["done"])
-        device = next(iter(network.parameters())).device
-        done.kept = {name: tensors[f"kept.{name}"].to(device) for name in network.state_dict()}
-        network.load_state_dict({name: tensors[f"network.{name}"] for name in network.state_dict()})
-        found = {number: {name: tensors[f"optimizer.{number}.{name}"] for name in state} for number, state in states.items()}
-        optimizer.load_state_dict({"state": found, "param_groups": optimizer.state_dict()["param_groups"]})
+        done.kept = {name: tensors[f"kept.{name}"].to(weight.device) for name, weight in weights.items()}
+        network.load_state_dict({name: tensors[f"network.{name}"] for name in weights})
+        optimizer.load({name: tensors[f"optimizer.{name}"] for name in optimizer.state})
         return done
-
-    def _tensors(self, kept: dict[str, torch.Tensor], network: nn.Module, optimizer: Optimizer) -> dict[str, torch.Tensor]:
-        return self._named(network.state_dict(), kept, optimizer.state_dict()["state"])
-
-    @staticmethod
-    def _named(
-        weights: dict[str, torch.Tensor], kept: dict[str, torch.Tensor], states: dict[int, dict[str, torch.Tensor]]
-    ) -> dict[str, torch.Tensor]:
-        found = {f"network.{name}": tensor for name, tensor in weights.items()}
-        found |= {f"kept.{name}": tensor for name, tensor in kept.items()}
-        return found | {f"optimizer.{number}.{name}": tensor for number, state in states.items() for name, tensor in state.items()}
 
     def _remove(self, paths: Iterable[Path]) -> None:
         for path in [*paths, *self.folder.glob(".*.tmp")]:  # and what a killed process was writing
@@ -94,10 +80,10 @@ class Checkpoint:
                 path.unlink()
 
 
-def fresh_states(optimizer: Optimizer) -> dict[int, dict[str, torch.Tensor]]:
-    """The names and shapes that AdamW's state will have after its first step."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    return {number: {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter} for number, parameter in enumerate(parameters)}
+def named(weights: dict[str, torch.Tensor], kept: dict[str, torch.Tensor], optimizer: AdamW) -> dict[str, torch.Tensor]:
+    """All tensors of a checkpoint by name."""
+    parts = {"network": weights, "kept": kept, "optimizer": optimizer.state}
+    return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
 def training_key(told: dict[str, Any], arrays: Iterable[np.ndarray | None]) -> str:

@@ -55,14 +55,14 @@ def threads(count: int) -> Iterator[None]:
 def reproducible(device: str, count: int) -> Iterator[None]:
     """One training at a time in this process, with `count` cores, and the process's random numbers as they were afterwards."""
     is_cpu, filling = device == "cpu", cast(Any, torch.utils.deterministic)
-    was_strict, was_filling = torch.are_deterministic_algorithms_enabled(), filling.fill_uninitialized_memory
+    before, was_filling = torch.get_deterministic_debug_mode(), filling.fill_uninitialized_memory
     with _ONE_TRAINING, threads(count), torch.random.fork_rng(devices=[] if is_cpu else [torch.cuda.current_device()]):
-        torch.use_deterministic_algorithms(is_cpu)
+        torch.set_deterministic_debug_mode("error" if is_cpu else "default")  # as use_deterministic_algorithms, without the compiler
         filling.fill_uninitialized_memory = False  # we read nothing that nobody wrote
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(was_strict)
+            torch.set_deterministic_debug_mode(before)
             filling.fill_uninitialized_memory = was_filling
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from barsmith.errors import DataError
 from barsmith.models.fitting import Progress
+from barsmith.models.neural.adamw import AdamW
 from barsmith.models.neural.batches import Samples, shares_of
 from barsmith.models.neural.checkpoint import Checkpoint, Progressed
 from barsmith.models.neural.machine import seed_torch
@@ -46,7 +47,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
-        self.optimizer = torch.optim.AdamW(decayed(self.network, self.params.weight_decay), lr=self.params.learning_rate, fused=True)
+        self.optimizer = AdamW(self.network, self.params.weight_decay)
         self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(self.network) if self.params.compile else self.network
         self.batches = shares_of(len(self.train), self.batch_size)
         self.judges = self.stop is not None and self.params.early_stopping.enabled
@@ -119,17 +120,14 @@ class Trainer:
 
     def step(self, which: torch.Tensor, rate: float) -> torch.Tensor:
         """One step downhill; the batch's mean weighted loss, still on the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         is_half = self.params.device.mixed_precision and self.device != "cpu"
         with torch.autocast(self.device, torch.bfloat16, enabled=is_half):
             logits = self.forward(self.train.gather(which))
         losses = functional.cross_entropy(logits.float(), self.train.y[which], reduction="none")
         loss = (losses * self.train.weight[which]).mean()
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
-        self.optimizer.step()
+        self.optimizer.step(rate)
         return loss.detach()
 
     def score(self, samples: Samples) -> tuple[float, float]:
@@ -157,11 +155,3 @@ class Trainer:
 
 def copied(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def decayed(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """AdamW's groups: matrices shrink, biases and the scales of normalisation do not."""
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
