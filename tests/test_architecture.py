@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "barsmith"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 LATE = {"sklearn", "xgboost", "plotly", "scipy", "torch", "pandas", "pywt", "filelock", "optuna", "threadpoolctl", "joblib", "ray", "dask"}
+LATE |= {"lightgbm", "catboost", "skops", "safetensors", "mlflow", "sqlalchemy", "alembic"}
 """Libraries that are imported inside the function which needs them."""
 
 
