@@ -18,7 +18,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "barsmith"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-LATE = {"sklearn", "xgboost", "plotly", "scipy", "torch", "pandas", "pywt", "filelock", "optuna", "threadpoolctl", "joblib", "ray", "dask"}
+LATE = {
+    *("sklearn", "xgboost", "lightgbm", "catboost", "skops", "torch", "safetensors", "mlflow", "sqlalchemy", "alembic"),
+    *("plotly", "scipy", "pandas", "pywt", "filelock", "optuna", "threadpoolctl", "joblib", "ray", "dask"),
+}
 """Libraries that are imported inside the function which needs them."""
 
 
@@ -110,7 +113,12 @@ def declared(*extras: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("folders", "extras"), [(["src", "scripts", "examples"], ["parallel"]), (["tests", "tools"], ["test"]), (["bench"], ["test", "bench"])]
+    ("folders", "extras"),
+    [
+        (["src", "scripts", "examples"], ["parallel", "catboost", "neural", "track"]),
+        (["tests", "tools"], ["test"]),
+        (["bench"], ["test", "bench"]),
+    ],
 )
 def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folders: list[str], extras: list[str]) -> None:
     files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]

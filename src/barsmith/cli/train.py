@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,6 +40,12 @@ def train(
         str | None, typer.Option("--device", metavar="cpu|cuda|auto", help="Short for --set device.use_gpu.", show_default="the model's")
     ] = None,
     open_test: Annotated[bool, typer.Option("--open-test", metavar="", help="Also score the test split; the ledger records it.")] = False,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track", metavar="", help="Record it in MLflow too (tracking/mlflow.db); the setting `tracking: mlflow` does so always."
+        ),
+    ] = False,
     list_models: Annotated[bool, typer.Option("--list-models", metavar="", help="List the models and do nothing else.")] = False,
     modules: Modules = None,
     overrides: Overrides = None,
@@ -61,7 +67,7 @@ def train(
     if symbol is not None:
         instrument(symbol, settings_of(workspace, None, None), code="cli/symbol")
     if model == ALL or "," in model:
-        return several(model, workspace, symbol, horizon, modules, overrides, ["--open-test"] if open_test else [])
+        return several(model, workspace, symbol, horizon, modules, overrides, [*["--open-test"] * open_test, *["--track"] * track])
     with timed(f"training {printable(model)} for horizon {horizon}") as tell:
         training = fitted(
             workspace,
@@ -72,6 +78,7 @@ def train(
             open_test=open_test,
             progress=lambda done, total, losses: tell(done / total),
             modules=[path.absolute() for path in modules or ()],
+            track=track or None,
         )
     return Report(training.as_dict() | {"peak_mib": peak_mib()}, says_of(training))
 
@@ -115,7 +122,16 @@ def says_of(training: Training) -> list[str | Table]:
     if training.container.test_is_open:
         times = "once" if training.test_openings == 1 else f"{training.test_openings} times"
         says.append(f"the test split of this contract and horizon has been opened {times}")
+    if training.tracking is not None:
+        says.append(tracked(training.tracking))
     return [*says, f"run in {training.run_dir}", f"report in {training.run_dir / 'plots' / 'report.html'}"]
+
+
+def tracked(told: dict[str, Any]) -> str:
+    if told["error"] is None:
+        return f"tracked in {told['store']}, run {told['run_id']}"
+    error = told["error"]
+    return f"NOT TRACKED: expected {error['expected']}, came {error['came']}; {error['do']} [{error['code']}]"
 
 
 def setting_of(training: Training) -> str:

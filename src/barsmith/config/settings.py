@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -50,6 +50,7 @@ class Settings(Section):
     validation: ValidationSettings = ValidationSettings()
     verdict: VerdictSettings = VerdictSettings()
     models: ModelSettings = ModelSettings()
+    tracking: Literal["none", "mlflow"] = "none"  # where trainings are recorded, beside their own folders
     instruments: dict[Symbol, ContractSettings] = Field(default_factory=dict)
 
     @model_validator(mode="before")

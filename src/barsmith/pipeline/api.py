@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from barsmith.pipeline.runner import Runner, Step, plan
 from barsmith.pipeline.stages import STAGE_NAMES, all_stages
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.store import Store
+from barsmith.pipeline.tracking import track as track_training
 from barsmith.pipeline.training import train as train_model
 from barsmith.pipeline.training_result import Training
 from barsmith.pipeline.workspace import givens, resolve_symbol
@@ -172,19 +174,23 @@ def train(
     open_test: bool = False,
     modules: Sequence[Path | str] = (),
     progress: Progress | None = None,
+    track: bool | None = None,
 ) -> Training:
     """Fit a model on the latest data run of a symbol, judge it on validation and leave it as a run folder.
 
     model: a name of `barsmith models list`. symbol: may be left out where there is one. overrides: of the model's settings, as
     `training.max_depth=8`. open_test: also score the test split, which the ledger records. modules: files with models of yours.
-    progress: told (rounds done, rounds in all, losses). Returns the `Training`: `.verdict`, `.splits["val"].metrics`, `.run_dir`, `.as_dict()`.
+    progress: told (rounds done, rounds in all, losses). track: record it in MLflow as well; None as the setting `tracking` says, and
+    whatever fails there stands in `.tracking` and nowhere else. Returns the `Training`: `.verdict`, `.splits["val"].metrics`, `.run_dir`, `.as_dict()`.
     Raises UsageError `config/...`, `cli/symbol`, DataError `data/not-run`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
     """
     workspace = Path(workspace)
     found = resolve_symbol(workspace, symbol)
-    return train_model(
+    is_tracked = load_settings(workspace).settings.tracking == "mlflow" if track is None else track
+    training = train_model(
         workspace, model=model, symbol=found, horizon=horizon, overrides=overrides, open_test=open_test, modules=modules, progress=progress
     )
+    return replace(training, tracking=track_training(training)) if is_tracked else training
 
 
 def _run(

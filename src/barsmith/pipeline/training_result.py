@@ -30,7 +30,10 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A finished training: the fitted model, what it told, and its judged splits (`val`, and `test` where it was opened)."""
+    """A finished training: the fitted model, what it told, and its judged splits (`val`, and `test` where it was opened).
+
+    tracking: where it was recorded beside its folder, or why not; None where that was not asked for.
+    """
 
     data: RunData
     container: TimeSeriesDataContainer
@@ -43,6 +46,7 @@ class Training:
     test_openings: int
     seconds: float
     run_dir: Path
+    tracking: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         name = f"{self.model.info.name} on {self.data.symbol}, horizon {self.container.horizon}"
@@ -78,6 +82,7 @@ class Training:
             "rows": {name: len(part) for name, part in self.parts().items()},
             "left_out": {name: dict(counts) for name, counts in self.container.left_out.items()},
             "training": self.told.as_dict(),
+            **({} if self.tracking is None else {"tracking": self.tracking}),
         }
 
     def parts(self) -> dict[str, Part]:
