@@ -17,7 +17,7 @@ from barsmith.config import Settings, canonical
 from barsmith.datasets.roles import META
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.instruments import Instrument, instrument
-from barsmith.labels.making import asked_sides, make_labels, unit_size
+from barsmith.labels.making import asked_sides, make_labels, session_closes, unit_size
 from barsmith.labels.outcomes import Barriers, Labels
 from barsmith.labels.primary_signal import PrimarySignal
 from barsmith.labels.weights import final_weights, label_columns
@@ -108,7 +108,7 @@ def relabelled(data: RunData) -> list[Finding]:
     signal = data.value("primary_signal", PrimarySignal)
     base = base_rung(minutes, sessions, base_name(settings, contract), adjusted=False)
     scale = unit_size(contract.barrier_unit, minutes, base, contract.tick)
-    closes = sessions.closes[base.session] if settings.labels.session == "close" else None
+    closes = session_closes(sessions, base, settings.labels)
     side = asked_sides(minutes, base, settings.labels, signal)
     found: list[Finding] = []
     for horizon, barriers in data.field("final_labels", FinalLabels, "barriers").items():
