@@ -108,7 +108,8 @@ def test_a_users_model_is_described_from_its_fields_even_where_one_must_still_be
     assert told["file"] == str(tmp_path / "models" / "needy.py")
 
 
-@pytest.mark.parametrize(("name", "near"), [("xgbost", "did you mean xgboost?"), ("XGBoost", "did you mean xgboost?")])
+@pytest.mark.parametrize(("name", "near"), [("xgbost", "did you mean xgboost"), ("XGBoost", "did you mean xgboost")])
 def test_an_unknown_model_gets_the_nearest(name: str, near: str, tmp_path: Path) -> None:
     done = barsmith("--json", "models", "describe", name, "--workspace", tmp_path)
-    assert (done.code, done.error["code"], done.error["do"]) == (2, "config/unknown-name", near)
+    assert (done.code, done.error["code"]) == (2, "config/unknown-name")
+    assert done.error["do"].startswith(near)

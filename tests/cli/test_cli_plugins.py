@@ -10,6 +10,7 @@ import pytest
 from command import Walked, barsmith
 
 from barsmith.models.discovery import forget
+from barsmith.models.registry import SHIPPED
 
 FEATURES = '''
 from barsmith.features import Bars, close, feature, lag
@@ -88,12 +89,12 @@ def test_an_unknown_feature_gets_the_nearest(tmp_path: Path) -> None:
 
 def test_a_model_in_the_workspace_is_found_by_itself(workspace: Path) -> None:
     rows = {row["name"]: row for row in barsmith("--json", "models", "list", "--workspace", workspace).json["models"]}
-    assert list(rows) == ["xgboost", "logistic", "even"]
+    assert list(rows) == [*SHIPPED, "even"]
     assert rows["even"] == {
         "name": "even", "family": "classical", "reads": "tabular", "needs": [], "installed": True,
         "origin": str(workspace / "models" / "even.py"), "summary": "One third for each. Source: own.",
     }  # fmt: skip
-    assert [row["name"] for row in barsmith("--json", "models", "list").json["models"]] == ["xgboost", "logistic"]
+    assert [row["name"] for row in barsmith("--json", "models", "list").json["models"]] == list(SHIPPED)
 
 
 def test_a_model_named_with_module_is_trained_and_bundled(walked: Walked, copied: Path, tmp_path: Path) -> None:
