@@ -21,6 +21,8 @@ QUICK = {"max_epochs": 4, "learning_rate": 0.02, "dropout": 0.0, "n_jobs": 1}
 SHORT: dict[str, dict[str, Any]] = {
     "xgboost": {"n_estimators": 12, "n_jobs": 1},
     "catboost": {"n_estimators": 12, "learning_rate": 0.3, "max_depth": 3, "n_jobs": 1},
+    "random_forest": {"n_estimators": 10, "max_depth": 4, "min_samples_leaf": 5, "n_jobs": 1},
+    "svm": {"n_components": 60},
     "lightgbm": {"n_estimators": 12, "n_jobs": 1, "min_child_samples": 5},
     "lstm": {"hidden": 8, **QUICK},
     "gru": {"hidden": 8, **QUICK},

@@ -63,10 +63,9 @@ SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "lightgbm": ("barsmith.models.boosting.lightgbm", ("lightgbm",)),
     "catboost": ("barsmith.models.boosting.catboost", ("catboost",)),
     "logistic": ("barsmith.models.classical.logistic", ("sklearn",)),
-    "lstm": ("barsmith.models.neural.lstm", ("torch", "safetensors")),
-    "gru": ("barsmith.models.neural.gru", ("torch", "safetensors")),
-    "tcn": ("barsmith.models.neural.tcn", ("torch", "safetensors")),
-    "transformer": ("barsmith.models.neural.transformer", ("torch", "safetensors")),
+    "random_forest": ("barsmith.models.classical.random_forest", ("sklearn",)),
+    "ridge": ("barsmith.models.classical.ridge", ("sklearn",)),
+    "svm": ("barsmith.models.classical.svm", ("sklearn",)),
 }
 registered: dict[str, type[BaseModel]] = {}
 

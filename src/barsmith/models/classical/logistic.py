@@ -11,18 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from barsmith.artifacts import parse_json, write_json
-from barsmith.compiled import njit
-from barsmith.errors import IntegrityError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.classical.linear import LinearSoftmax
 from barsmith.models.importance import log_loss
-from barsmith.models.params import CLASSES, EarlyStopping, ModelParams
+from barsmith.models.params import EarlyStopping, ModelParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
-from barsmith.models.softmax import softmax_row
-from barsmith.models.storage import not_fitted, params_of, read_file, read_names, write_card
-
-FILE = "weights.json"
+from barsmith.models.storage import not_fitted, params_of, read_names, write_card
 
 
 @register(name="logistic", family="classical", reads="tabular")
@@ -40,8 +35,7 @@ class LogisticModel(BaseModel):
 
         rounds: ClassVar[bool] = False
 
-    _weights: np.ndarray | None = None
-    _intercepts: np.ndarray | None = None
+    _linear: LinearSoftmax | None = None
 
     def fit(
         self,
@@ -72,7 +66,7 @@ class LogisticModel(BaseModel):
                 np.concatenate([y, lacking]),
                 sample_weight=np.concatenate([weight, np.ones(len(lacking))]),
             )
-        self._weights, self._intercepts = np.ascontiguousarray(model.coef_, np.float64), np.ascontiguousarray(model.intercept_, np.float64)
+        self._linear = LinearSoftmax(np.ascontiguousarray(model.coef_, np.float64), np.ascontiguousarray(model.intercept_, np.float64))
         history = {"train": [log_loss(y, self.predict(X_train).probabilities, weight)]}
         if X_val is not None:
             history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
@@ -87,27 +81,21 @@ class LogisticModel(BaseModel):
 
     def predict(self, X: Any) -> PredictionOutput:
         """Raises DataError `models/nan-input`, `models/shape`."""
-        if self._weights is None:
+        if self._linear is None:
             raise not_fitted(self)
-        rows = checked_rows(X, self.feature_names, self._weights.shape[1])
-        n = len(rows)
-        margins, probabilities = np.empty((n, CLASSES)), np.empty((n, CLASSES))
-        signal, confidence = np.empty(n, np.int8), np.empty(n)
-        score(rows, self._weights, self._intercepts, margins, probabilities, signal, confidence)
-        return PredictionOutput.from_scorer(signal, confidence, probabilities)
+        return self._linear.answers(checked_rows(X, self.feature_names))
 
     def get_feature_importance(self) -> dict[str, float]:
         """Share of the absolute weights by feature; they compare because the rows are scaled."""
-        if self._weights is None:
+        if self._linear is None:
             raise not_fitted(self)
-        size = np.abs(self._weights).sum(axis=0)
-        return dict(zip(self.feature_names, (size / max(float(size.sum()), 1e-300)).tolist(), strict=True))
+        return self._linear.shares(self.feature_names)
 
     def save(self, folder: Path) -> None:
         """`weights.json` and the card."""
-        if self._weights is None or self._intercepts is None:
+        if self._linear is None:
             raise not_fitted(self)
-        write_json(folder / FILE, {"weights": self._weights.tolist(), "intercepts": self._intercepts.tolist()})
+        self._linear.save(folder)
         write_card(self, folder)
 
     @classmethod
@@ -115,29 +103,5 @@ class LogisticModel(BaseModel):
         """Raises IntegrityError `bundle/format`, `bundle/structure`."""
         model = cls(params_of(cls, folder))
         model.feature_names = read_names(folder)
-        where = str(folder / FILE)
-        document = parse_json(read_file(folder / FILE), where, code="bundle/format")
-        try:
-            weights, intercepts = np.array(document["weights"], np.float64), np.array(document["intercepts"], np.float64)
-        except (TypeError, KeyError, ValueError, OverflowError):
-            weights = intercepts = np.empty(0)
-        if weights.shape != (CLASSES, len(model.feature_names)) or intercepts.shape != (CLASSES,):
-            came = f"weights {weights.shape}, intercepts {intercepts.shape}"
-            expected = f"weights ({CLASSES}, {len(model.feature_names)}) and {CLASSES} intercepts"
-            raise IntegrityError(
-                "bundle/structure", expected=expected, came=came, do="restore the file, or train and save the model again", where=where
-            )
-        model._weights, model._intercepts = weights, intercepts
+        model._linear = LinearSoftmax.load(folder, len(model.feature_names))
         return model
-
-
-@njit(nogil=True)
-def score(X: Any, weights: Any, intercepts: Any, margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
-    """Margins in float64, added feature by feature in their order, whatever the number of rows."""
-    for row in range(len(X)):
-        for k in range(CLASSES):
-            total = intercepts[k]
-            for column in range(X.shape[1]):
-                total += weights[k, column] * X[row, column]
-            margins[row, k] = total
-        softmax_row(margins, row, probabilities, signal, confidence)

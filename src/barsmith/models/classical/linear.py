@@ -1,0 +1,73 @@
+"""A linear score for each class and the softmax over the three: how the logistic and the ridge model answer and are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from barsmith.artifacts import parse_json, write_json
+from barsmith.compiled import njit
+from barsmith.errors import IntegrityError
+from barsmith.models.base import PredictionOutput
+from barsmith.models.params import CLASSES
+from barsmith.models.softmax import softmax_row
+from barsmith.models.storage import read_file
+
+FILE = "weights.json"
+
+
+@dataclass(frozen=True, eq=False)
+class LinearSoftmax:
+    """weights: (3, F) float64. intercepts: (3,) float64."""
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    def answers(self, rows: np.ndarray) -> PredictionOutput:
+        """(N, F) finite float32 rows -> probabilities, without the GIL."""
+        n = len(rows)
+        margins, probabilities = np.empty((n, CLASSES)), np.empty((n, CLASSES))
+        signal, confidence = np.empty(n, np.int8), np.empty(n)
+        score(rows, self.weights, self.intercepts, margins, probabilities, signal, confidence)
+        return PredictionOutput.from_scorer(signal, confidence, probabilities)
+
+    def shares(self, names: Sequence[str]) -> dict[str, float]:
+        """Share of the absolute weights by feature; they compare because the rows are scaled."""
+        size = np.abs(self.weights).sum(axis=0)
+        return dict(zip(names, (size / max(float(size.sum()), 1e-300)).tolist(), strict=True))
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / FILE, {"weights": self.weights.tolist(), "intercepts": self.intercepts.tolist()})
+
+    @classmethod
+    def load(cls, folder: Path, n_features: int) -> Self:
+        """Raises IntegrityError `bundle/format`, `bundle/structure`."""
+        where = str(folder / FILE)
+        document = parse_json(read_file(folder / FILE), where, code="bundle/format")
+        try:
+            weights, intercepts = np.array(document["weights"], np.float64), np.array(document["intercepts"], np.float64)
+        except (TypeError, KeyError, ValueError, OverflowError):
+            weights = intercepts = np.empty(0)
+        if weights.shape != (CLASSES, n_features) or intercepts.shape != (CLASSES,):
+            came = f"weights {weights.shape}, intercepts {intercepts.shape}"
+            expected = f"weights ({CLASSES}, {n_features}) and {CLASSES} intercepts"
+            raise IntegrityError(
+                "bundle/structure", expected=expected, came=came, do="restore the file, or train and save the model again", where=where
+            )
+        return cls(weights, intercepts)
+
+
+@njit(nogil=True)
+def score(X: Any, weights: Any, intercepts: Any, margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
+    """Margins in float64, added feature by feature in their order, whatever the number of rows."""
+    for row in range(len(X)):
+        for k in range(CLASSES):
+            total = intercepts[k]
+            for column in range(X.shape[1]):
+                total += weights[k, column] * X[row, column]
+            margins[row, k] = total
+        softmax_row(margins, row, probabilities, signal, confidence)
