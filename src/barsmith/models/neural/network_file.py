@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import torch
+from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from barsmith.artifacts import parse_json
 from barsmith.errors import IntegrityError
 
 MOST_HEADER = 1 << 22  # bytes
+MOST_BUILT = 4  # times the file: a parametrised weight is registered twice
 KINDS = {torch.float32: ("F32", 4), torch.int64: ("I64", 8), torch.bool: ("BOOL", 1), torch.float64: ("F64", 8)}
 
 
@@ -66,6 +71,28 @@ def check_header(data: bytes, expected: Mapping[str, torch.Tensor], where: str) 
         end += length
     if end != len(data) - 8 - size:
         refuse("bundle/structure", f"{end} bytes of tensors", f"{len(data) - 8 - size}", where)
+
+
+@contextlib.contextmanager
+def no_larger_than(data: bytes, where: str) -> Iterator[None]:
+    """Networks made within, by this thread, have no more parameters than the file could hold: a tampered card reserves no memory.
+
+    Raises IntegrityError `bundle/structure`.
+    """
+    left, mine = MOST_BUILT * len(data), threading.get_ident()
+
+    def count(module: nn.Module, name: str, parameter: torch.Tensor | None) -> None:
+        nonlocal left
+        if threading.get_ident() == mine and parameter is not None:
+            left -= parameter.nbytes
+            if left < 0:
+                refuse("bundle/structure", "the tensors of this network", f"{len(data)} bytes for a larger one", where)
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def refuse(code: str, expected: str, came: str, where: str) -> NoReturn:

@@ -23,7 +23,7 @@ from barsmith.models.neural.batches import OnDevice, Samples, loss_weights
 from barsmith.models.neural.calibration import COLDEST, HOTTEST, fitted_temperature
 from barsmith.models.neural.checkpoint import Checkpoint, Progressed, training_key
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
-from barsmith.models.neural.network_file import read_tensors, refuse, tensor_bytes
+from barsmith.models.neural.network_file import no_larger_than, read_tensors, refuse, tensor_bytes
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.neural.scoring import BlockScorer, Scorer, answers
 from barsmith.models.neural.trainer import Trainer
@@ -53,7 +53,7 @@ class NetworkModel(BaseModel):
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """A new network from (B, *shape) float32 to (B, n_classes) logits. shape: (T, F) or (R, T, F).
 
-        Must also build on the meta device: only PyTorch's own ways to make a tensor. Buffers that follow from the shape are not persistent.
+        Buffers that follow from the shape are not persistent.
         """
 
     def scorer(self, network: nn.Module) -> Scorer:
@@ -160,12 +160,10 @@ class NetworkModel(BaseModel):
         model = cls(params_of(cls, folder))
         model.feature_names = read_names(folder)
         shape, temperature = read_about(folder, len(model.feature_names))
-        with torch.device("meta"):
-            expected = model.network(shape, CLASSES).state_dict()
-        tensors = read_tensors(read_file(folder / WEIGHTS), expected, str(folder / WEIGHTS))
-        with torch.random.fork_rng(devices=[]):
+        data, where = read_file(folder / WEIGHTS), str(folder / WEIGHTS)
+        with torch.random.fork_rng(devices=[]), no_larger_than(data, where):
             network = model.network(shape, CLASSES)
-        network.load_state_dict(tensors)
+        network.load_state_dict(read_tensors(data, network.state_dict(), where))
         model.take(network, shape, temperature)
         return model
 

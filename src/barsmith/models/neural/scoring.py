@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from barsmith.compiled import njit
+from barsmith.datasets.views import View
 from barsmith.errors import DataError
 from barsmith.models.base import PredictionOutput
 from barsmith.models.neural.machine import threads
@@ -35,11 +36,18 @@ class BlockScorer:
         found, block = np.empty((len(X), CLASSES), np.float32), np.zeros((BLOCK, *X.shape[1:]), np.float32)
         with threads(1), torch.inference_mode():
             for first in range(0, len(X), BLOCK):
-                windows = X[first : first + BLOCK]
+                windows = windows_of(X, first, BLOCK)
                 block[: len(windows)] = windows
                 block[len(windows) :] = 0.0
                 found[first : first + BLOCK] = self.network(torch.from_numpy(block)).numpy()[: len(windows)]
         return found
+
+
+def windows_of(X: Any, first: int, count: int) -> np.ndarray:
+    """At most `count` windows from `first` on, in C order."""
+    if isinstance(X, View):
+        return X.gather(np.arange(first, min(first + count, len(X))))
+    return np.ascontiguousarray(X[first : first + count])
 
 
 def answers(logits: np.ndarray, temperature: float) -> PredictionOutput:
