@@ -54,7 +54,7 @@ def test_the_guide_shows_what_a_check_says_of_a_plain_division(tmp_path):
 
 def test_the_model_of_the_guide_trains_and_answers(tmp_path):
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "nearest.py").write_text(blocks("docs/add_a_model.md")[0])
+    (tmp_path / "models" / "nearest.py").write_text(blocks("docs/add_a_model.md")[1])
     assert discover(tmp_path) == ["nearest_mean"]
     cls, params = load_params("nearest_mean", tmp_path, ["training.temperature=5"])
     rng = np.random.default_rng(0)

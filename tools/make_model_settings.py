@@ -71,7 +71,7 @@ def own_parameters(name: str) -> Iterator[Parameter]:
 
 
 def line(one: Parameter) -> str:
-    return f"| `{one.key}` | {one.form} | `{as_yaml(one.default)}` | {one.what} |".replace(" | | ", " | - | ")
+    return f"| `{one.key}` | {one.form} | `{as_yaml(one.default)}` | {one.what.replace(' | ', ' or ')} |"
 
 
 def main() -> None:

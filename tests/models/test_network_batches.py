@@ -96,7 +96,9 @@ def test_a_view_and_its_copy_give_the_same_model_and_the_same_answers(name):
     for source in (view, X):
         model = ModelRegistry.create(name, max_epochs=2, n_jobs=1, **({"hidden": 4} if name == "lstm" else {"channels": 4}))
         parts = (source.take, X.__getitem__)[source is X]
-        fit_model(model, parts(slice(0, 250)), y[:250], parts(slice(250, 300)), y[250:], weight_train=weight[:250], feature_names=list("abcd"))
+        fit_model(
+            model, parts(slice(0, 250)), y[:250], parts(slice(250, 300)), y[250:], weight_train=weight[:250], feature_names=list("abcd")
+        )
         found.append(predict_model(model, source).probabilities.tobytes())
     assert found[0] == found[1]
 

@@ -119,7 +119,9 @@ def test_a_window_or_a_temperature_that_cannot_be_is_refused(folder, tmp_path):
 
 def test_a_card_that_tells_of_a_larger_network_reserves_no_memory(folder, tmp_path, monkeypatch):
     most, empty = [0], torch.empty
-    monkeypatch.setattr(torch, "empty", lambda *size, **kw: most.append(np.prod(size[0] if isinstance(size[0], tuple) else size)) or empty(*size, **kw))
+    monkeypatch.setattr(
+        torch, "empty", lambda *size, **kw: most.append(np.prod(size[0] if isinstance(size[0], tuple) else size)) or empty(*size, **kw)
+    )
     assert code_of(folder, tmp_path, params={"channels": 4096, "levels": 16}) == "bundle/structure"
     assert max(most) * 4 < 1 << 20  # the first tensor was too large already
 

@@ -9,13 +9,10 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import killed_training
 import pytest
 
-pytest.importorskip("torch")
-
-import killed_training  # noqa: E402
-
-from barsmith.errors import IntegrityError  # noqa: E402
+from barsmith.errors import IntegrityError
 
 
 def lines(folder: Path, seed: int = 42) -> list[str]:

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from drawn_windows import order_of_events
 
-pytest.importorskip("torch")
-
-from barsmith.models import ModelRegistry, fit_model, predict_model  # noqa: E402
-from barsmith.models.params import EarlyStopping  # noqa: E402
+from barsmith.models import ModelRegistry, fit_model, predict_model
+from barsmith.models.params import EarlyStopping
 
 NAMES = list("abc")
 SIZES = {

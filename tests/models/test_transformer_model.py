@@ -16,7 +16,11 @@ from barsmith.models.neural.transformer import sinusoids  # noqa: E402
 
 def network(length: int = 10, features: int = 5, **params):
     torch.manual_seed(1)
-    return ModelRegistry.create("transformer", **{"d_model": 8, "heads": 2, "d_feedforward": 12, **params}).network((length, features), 3).eval()
+    return (
+        ModelRegistry.create("transformer", **{"d_model": 8, "heads": 2, "d_feedforward": 12, **params})
+        .network((length, features), 3)
+        .eval()
+    )
 
 
 def test_the_number_of_weights_is_the_papers():
@@ -43,7 +47,10 @@ def test_it_is_the_papers_encoder_normalised_before_each_part():
         steps = net.embedding(windows) + sinusoids(10, 8)
         for layer in net.encoder.layers:
             x = layer.norm1(steps)
-            q, k, v = (part.unflatten(2, (2, 4)).transpose(1, 2) for part in (x @ layer.self_attn.in_proj_weight.T + layer.self_attn.in_proj_bias).chunk(3, 2))
+            q, k, v = (
+                part.unflatten(2, (2, 4)).transpose(1, 2)
+                for part in (x @ layer.self_attn.in_proj_weight.T + layer.self_attn.in_proj_bias).chunk(3, 2)
+            )
             seen = torch.softmax(q @ k.transpose(2, 3) / math.sqrt(4), dim=3) @ v
             steps = steps + layer.self_attn.out_proj(seen.transpose(1, 2).flatten(2))
             steps = steps + layer.linear2(functional.relu(layer.linear1(layer.norm2(steps))))

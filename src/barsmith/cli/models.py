@@ -78,6 +78,7 @@ def by_family(rows: list[dict[str, Any]]) -> list[str | Table]:
 
 def sentences(told: dict[str, Any], workspace: Path) -> list[str]:
     own = workspace / told["yaml"]
+    gpu = {True: "a GPU where there is one, else the CPU", False: "the CPU", None: "-"}[told["gpu"]]
     install = "yes" if told["installed"] else f"no: {told['install']}"
     says = [
         *(told["description"] or f"{told['name']}: its class has no docstring").splitlines(),
@@ -87,7 +88,7 @@ def sentences(told: dict[str, Any], workspace: Path) -> list[str]:
         f"source     {told['source'] or '-'}",
         f"file       {told['file']}",
         f"installed  {install}",
-        f"device     {'a GPU where there is one, else the CPU' if told['gpu'] else 'the CPU'}",
+        f"device     {gpu}",
         f"settings   {told['yaml']} of the workspace ({'there' if own.is_file() else 'not there: the defaults hold'}), or --set KEY=VALUE",
     ]
     if told["takes_any_parameter"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from barsmith.errors import UsageError
 from barsmith.models.base import BaseModel
 from barsmith.models.libraries import install_command
 from barsmith.models.params import SECTIONS, ModelParams
-from barsmith.models.registry import ModelRegistry
+from barsmith.models.registry import SHIPPED, ModelRegistry, shipped_class, source_file
 from barsmith.models.yaml_params import DEFAULTS, YAML_SECTIONS, load_params
+from barsmith.yaml_file import read_yaml
 
 #: What settings that many models share are for, where neither a field nor the model's YAML says it.
 SHARED = {
@@ -24,6 +26,13 @@ SHARED = {
     "early_stopping.enabled": "whether training may end before its last round",
     "early_stopping.patience": "rounds without a gain on the inner stopping rows",
     "early_stopping.min_delta": "the least that counts as a gain",
+    "training.layers": "layers, one on top of the other",
+    "training.heads": "attention heads of a layer",
+    "training.d_feedforward": "width inside each layer",
+    "training.hidden": "width of each layer",
+    "training.reg_alpha": "L1 penalty",
+    "training.reg_lambda": "L2 penalty",
+    "training.max_bin": "values that a feature is rounded to",
     "training.n_jobs": "threads; null takes all that this process may use",
     "training.max_iter": "iterations of the solver at most",
     "training.learning_rate": "the size of a step",
@@ -35,6 +44,8 @@ SHARED = {
     "training.strategy": "single timeframe, indicators of other rungs as columns, or ingestion of raw prices of several rungs",
     "training.timeframes": "rungs that are read, from short to long",
 }
+#: Where a field's own schema does not say it.
+FORMS = {"training.batch_size": "`auto` or whole number, at least 1"}
 
 
 @dataclass(frozen=True)
@@ -62,16 +73,28 @@ def parameters(name: str, workspace: Path | None = None) -> list[Parameter]:
     found = []
     for dotted, one in leaves(schema, schema.get("$defs", {})):
         key = dotted if dotted.partition(".")[0] in SECTIONS else f"training.{dotted}"
-        what = one.get("description") or told.get(key, "")
-        found.append(Parameter(key, form_of(one, schema.get("$defs", {})), default_of(cls.Params, dotted), at(values, key), what))
+        what = one.get("description") or told.get(key) or SHARED.get(key, "")
+        form = FORMS.get(key) or form_of(one, schema.get("$defs", {}))
+        found.append(Parameter(key, form, default_of(cls.Params, dotted), at(values, key), what))
     return sorted(found, key=lambda one: YAML_SECTIONS.index(one.key.partition(".")[0]))
 
 
 def described(name: str, workspace: Path | None = None) -> dict[str, Any]:
-    """Everything about a model by name: what `barsmith models describe` prints. Raises UsageError `config/...`."""
-    cls = ModelRegistry.get(name)
-    info = cls.info
-    text = inspect.cleandoc(cls.__doc__ or "")
+    """Everything about a model by name: what `barsmith models describe` prints. Raises UsageError `config/...`.
+
+    A shipped model whose library is not installed is described from its source and its YAML: then limits and the workspace's own values
+    are unknown.
+    """
+    info = ModelRegistry.info(name)
+    if name in SHIPPED and not info.is_installed:
+        text, file = ast.get_docstring(shipped_class(name)[0]) or "", str(source_file(name))
+        more: dict[str, Any] = {"gpu": None, "takes_any_parameter": False}
+        known = from_yaml(name)
+    else:
+        cls = ModelRegistry.get(name)
+        info, text, file = cls.info, inspect.cleandoc(cls.__doc__ or ""), inspect.getfile(cls)
+        more = {"gpu": cls.Params.gpu, "takes_any_parameter": takes_any(cls)}
+        known = parameters(name, workspace)
     shipped = DEFAULTS / f"{name}.yaml"
     return {
         "name": name,
@@ -80,18 +103,28 @@ def described(name: str, workspace: Path | None = None) -> dict[str, Any]:
         "summary": info.summary,
         "description": text,
         "source": source_of(text),
-        "file": inspect.getfile(cls),
+        "file": file,
         "needs": list(info.needs),
         "installed": info.is_installed,
         "install": install_command(info.needs),
         "needs_scaling": info.needs_scaling,
         "deterministic_on_cpu": info.deterministic_on_cpu,
-        "gpu": cls.Params.gpu,
         "yaml": f"config/models/{name}.yaml",
         "defaults": str(shipped) if shipped.exists() else None,
-        "takes_any_parameter": takes_any(cls),
-        "parameters": [one.as_dict() for one in parameters(name, workspace)],
+        **more,
+        "parameters": [one.as_dict() for one in known],
     }
+
+
+def from_yaml(name: str) -> list[Parameter]:
+    """The parameters of a shipped model as its YAML has them, which a test holds to be those of the class."""
+    path, told = DEFAULTS / f"{name}.yaml", {**SHARED, **shipped_words(name)}
+    values = read_yaml(path.read_bytes(), str(path)).value
+    return [
+        Parameter(f"{section}.{key}", "", value, value, told.get(f"{section}.{key}", ""))
+        for section in YAML_SECTIONS
+        for key, value in values[section].items()
+    ]
 
 
 def takes_any(cls: type[BaseModel]) -> bool:

@@ -12,7 +12,8 @@ from barsmith.errors import BarsmithError, UsageError
 from barsmith.models.registry import registered
 
 FOLDER = "models"
-_PREFIX = "barsmith_user_model_"
+#: How the modules begin that are made of a user's own files.
+USERS = "barsmith_user_model_"
 
 
 def discover(workspace: Path, modules: Iterable[str | Path] = ()) -> list[str]:
@@ -39,7 +40,7 @@ def load_file(path: Path) -> list[str]:
     path = path.resolve()
     if not path.is_file():
         raise file_error(path, "a Python file with a model", "no such file", "check the path")
-    name = f"{_PREFIX}{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    name = f"{USERS}{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
     forget(name)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -57,7 +58,7 @@ def load_file(path: Path) -> list[str]:
     return [model for model, cls in registered.items() if cls.__module__ == name]
 
 
-def forget(module: str = _PREFIX) -> None:
+def forget(module: str = USERS) -> None:
     """Take the models of a user's module, by default of all of them, out of the register."""
     for model in [model for model, cls in registered.items() if cls.__module__.startswith(module)]:
         del registered[model]

@@ -207,13 +207,24 @@ def first_line(doc: str | None) -> str:
 def shipped_info(name: str) -> ModelInfo:
     """The entry of a shipped model, read from its source without running it."""
     module, needs = SHIPPED[name]
-    source = Path(__file__).parent.joinpath(*module.split(".")[2:]).with_suffix(".py")
+    node, said = shipped_class(name)
+    return replace(info_of(**said), module=module, needs=needs, summary=first_line(ast.get_docstring(node)))
+
+
+def shipped_class(name: str) -> tuple[ast.ClassDef, dict[str, Any]]:
+    """A shipped model's class and what its decorator says, from its source."""
+    source = source_file(name)
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             for said in map(decorator_words, node.decorator_list):
                 if said.get("name") == name:
-                    return replace(info_of(**said), module=module, needs=needs, summary=first_line(ast.get_docstring(node)))
+                    return node, said
     raise AssertionError(f"{source} registers no {name}")  # the table is wrong: tests/models/test_registry.py
+
+
+def source_file(name: str) -> Path:
+    """Where a shipped model's class is written."""
+    return Path(__file__).parent.joinpath(*SHIPPED[name][0].split(".")[2:]).with_suffix(".py")
 
 
 def decorator_words(decorator: ast.expr) -> dict[str, Any]:

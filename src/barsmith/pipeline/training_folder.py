@@ -19,6 +19,7 @@ from barsmith import __version__
 from barsmith.artifacts import make_folder, record_of, storage_errors, write_bytes, write_json, write_parquet, write_sealed
 from barsmith.bars.minutes import as_datetime, moment
 from barsmith.models import feature_importance, save_model
+from barsmith.models.discovery import USERS
 from barsmith.pipeline.training_report import training_page
 from barsmith.pipeline.training_result import Judged, Training
 
@@ -119,9 +120,9 @@ def importance_csv(importance: dict[str, float]) -> bytes:
 
 def model_code(training: Training, workspace: Path) -> list[dict[str, Any]]:
     """The user's file that defines the model, by its path in the workspace and its hash; nothing for a shipped or installed one."""
-    origin = Path(training.model.info.origin)
-    if origin.suffix != ".py":
+    info = training.model.info
+    if not info.module.startswith(USERS):
         return []
-    path = origin.resolve()
+    path = Path(info.origin).resolve()
     inside = path.is_relative_to(workspace.resolve())
     return [{"path": str(path.relative_to(workspace.resolve()) if inside else path), "sha256": record_of(path).sha256}]
