@@ -66,6 +66,10 @@ SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "random_forest": ("barsmith.models.classical.random_forest", ("sklearn",)),
     "ridge": ("barsmith.models.classical.ridge", ("sklearn",)),
     "svm": ("barsmith.models.classical.svm", ("sklearn",)),
+    "lstm": ("barsmith.models.neural.lstm", ("torch", "safetensors")),
+    "gru": ("barsmith.models.neural.gru", ("torch", "safetensors")),
+    "tcn": ("barsmith.models.neural.tcn", ("torch", "safetensors")),
+    "transformer": ("barsmith.models.neural.transformer", ("torch", "safetensors")),
 }
 registered: dict[str, type[BaseModel]] = {}
 
