@@ -41,10 +41,10 @@ def test_it_is_the_papers_dilated_network(length, kernel, levels):
 def test_it_looks_at_as_many_bars_as_the_formula_says(kernel, levels):
     reach = receptive_field(levels, kernel)
     assert reach == 1 + sum(2 * (kernel - 1) * 2**level for level in range(levels))
-    net, window = network(reach + 3, kernel=kernel, levels=levels), torch.randn(1, reach + 3, 5)
-    window.requires_grad_(True)
-    net(window).square().sum().backward()
-    seen = window.grad.abs().sum(dim=2)[0] > 0
+    net, windows = network(reach + 3, kernel=kernel, levels=levels, channels=16), torch.randn(20, reach + 3, 5)
+    windows.requires_grad_(True)
+    net(windows).square().sum().backward()
+    seen = windows.grad.abs().sum(dim=(0, 2)) > 0
     assert seen.tolist() == [False] * 3 + [True] * reach
 
 
