@@ -28,6 +28,14 @@ SHORT: dict[str, dict[str, Any]] = {
     "gru": {"hidden": 8, **QUICK},
     "tcn": {"channels": 8, **QUICK},
     "transformer": {"d_model": 8, "heads": 2, "d_feedforward": 16, **QUICK},
+    "inceptiontime": {"depth": 3, "filters": 4, "bottleneck": 4, "kernel": 4, **QUICK},
+    "resnet1d": {"filters": 4, **QUICK},
+    "nbeats": {"hidden": 16, "blocks": 1, "coefficients": 4, **QUICK},
+    "nhits": {"hidden": 16, "coefficients": 4, **QUICK},
+    # these rows tell the class by a window's level, which RevIN takes away
+    "patchtst": {"seq_len": 8, "patch_len": 4, "stride": 2, "d_model": 8, "heads": 2, "layers": 1, "revin": False, **QUICK},
+    "itransformer": {"d_model": 8, "heads": 2, "layers": 1, "d_feedforward": 16, "revin": False, **QUICK},
+    "tft": {"hidden": 8, "heads": 2, **QUICK},
 }
 BY_NAME = {check.__name__: check for check in CHECKS}
 

@@ -70,6 +70,13 @@ SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "gru": ("barsmith.models.neural.gru", ("torch", "safetensors")),
     "tcn": ("barsmith.models.neural.tcn", ("torch", "safetensors")),
     "transformer": ("barsmith.models.neural.transformer", ("torch", "safetensors")),
+    "inceptiontime": ("barsmith.models.neural.inceptiontime", ("torch", "safetensors")),
+    "resnet1d": ("barsmith.models.neural.resnet1d", ("torch", "safetensors")),
+    "nbeats": ("barsmith.models.neural.nbeats", ("torch", "safetensors")),
+    "nhits": ("barsmith.models.neural.nhits", ("torch", "safetensors")),
+    "patchtst": ("barsmith.models.neural.patchtst", ("torch", "safetensors")),
+    "itransformer": ("barsmith.models.neural.itransformer", ("torch", "safetensors")),
+    "tft": ("barsmith.models.neural.tft", ("torch", "safetensors")),
 }
 registered: dict[str, type[BaseModel]] = {}
 

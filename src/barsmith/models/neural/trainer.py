@@ -123,7 +123,7 @@ class Trainer:
         is_half = self.params.device.mixed_precision and self.device != "cpu"
         with torch.autocast(self.device, torch.bfloat16, enabled=is_half):
             logits = self.forward(self.train.gather(which))
-        losses = functional.cross_entropy(logits.float(), self.train.y[which], reduction="none")
+        losses = row_losses(logits.float(), self.train.y[which])
         loss = (losses * self.train.weight[which]).mean()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
@@ -151,6 +151,13 @@ class Trainer:
             left = seconds / epochs * (self.params.max_epochs - epochs)
             pace = {"rows_per_second": epochs * len(self.train) / max(seconds, 1e-9), "seconds_left": left}
             self.progress(epochs, self.params.max_epochs, {**losses, **pace})
+
+
+def row_losses(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """(B,) losses of logits (B, 3); of (B, K, 3), K networks that learn side by side, the mean of theirs."""
+    networks = logits.shape[1:-1].numel()
+    losses = functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), y.repeat_interleave(networks), reduction="none")
+    return losses.reshape(len(y), networks).mean(dim=1)
 
 
 def copied(network: nn.Module) -> dict[str, torch.Tensor]:
