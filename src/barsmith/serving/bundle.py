@@ -35,6 +35,7 @@ from barsmith.models.fitting import reads
 from barsmith.serving.bundle_record import BundleRecord, CodeEntry, bad, notes_on, read_record
 from barsmith.serving.scoring import Scorer
 from barsmith.serving.session import LiveSession
+from barsmith.serving.trial import is_known, remember, try_in_child
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +74,24 @@ class Bundle:
         return Rules(self.symbol, price_limits=self.price_limits, roll_sessions=self.sessions, history=False)
 
     @classmethod
-    def load(cls, folder: Path | str, *, workspace: Path | str | None = None, modules: Iterable[Path | str] = ()) -> Self:
+    def load(
+        cls, folder: Path | str, *, workspace: Path | str | None = None, modules: Iterable[Path | str] = (), trusted: bool = False
+    ) -> Self:
         """Verify a bundle's folder and make it ready.
 
         workspace: where the user's own feature and model files are looked for (default: the current folder). modules: such files by path.
+        trusted: open it here at once. Else a bundle that this user has neither made nor opened before is first opened in a process
+        of its own, for two or three seconds: what crashes or hangs it does not reach this one.
         Code is never run from the bundle: a file must be the user's own, and the one that the bundle was trained with.
         Raises UsageError `bundle/not-found`, IntegrityError `bundle/...` or `integrity/...`.
         """
         folder, record = Path(folder), read_record(Path(folder))
+        home, code = Path(workspace or "."), [Path(module) for module in modules]
+        if not (trusted or is_known(record.digest)):
+            try_in_child(folder, home, code)
+            remember(record.digest)
         try:
-            return cls.opened(folder, record, Path(workspace or "."), [Path(module) for module in modules])
+            return cls.opened(folder, record, home, code)
         except (UsageError, DataError) as error:  # the bundle's content is at fault, not what was typed
             raise IntegrityError(
                 error.code, expected=error.expected, came=error.came, do=error.do, where=error.where or str(folder)

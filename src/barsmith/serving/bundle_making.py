@@ -15,6 +15,7 @@ from barsmith.config import safe_name
 from barsmith.errors import BarsmithError, IntegrityError, UsageError
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.bundle_record import FILE, SCHEMA_VERSION, digest_of, maths_fingerprint, read_record, versions
+from barsmith.serving.trial import remember
 
 FOLDER = "bundles"
 
@@ -71,7 +72,7 @@ def create_bundle(run_dir: Path, name: str, workspace: Path, modules: Iterable[P
             "files": files,
         }
         write_bytes(built / FILE, canonical_json(record | {"digest": digest_of(record)}))
-        Bundle.load(built, workspace=workspace, modules=modules)
+        remember(Bundle.load(built, workspace=workspace, modules=modules, trusted=True).record.digest)
         replace_folder(built, target)
     finally:
         shutil.rmtree(built, ignore_errors=True)

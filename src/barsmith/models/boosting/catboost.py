@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,7 @@ from barsmith.errors import DataError, UsageError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.boosting.catboost_files import read_trees, written
 from barsmith.models.boosting.gpu import has_gpu
+from barsmith.models.boosting.quantised import quantised
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, EarlyStopping, ModelParams
 from barsmith.models.registry import register
@@ -77,17 +79,19 @@ class CatBoostModel(BaseModel):
         rows = checked_rows(X_train, feature_names)
         names = list(feature_names) or [f"f{i}" for i in range(rows.shape[1])]
         device = self.device()
-        train = pool(*with_all_classes(rows, np.asarray(y_train, np.int32) + 1, weight_train), names)
-        stop = None if X_val is None else pool(checked_rows(X_val, names), np.asarray(y_val, np.int32) + 1, weight_val, names)
-        watch = Watch(params.early_stopping if stop is not None else EarlyStopping(enabled=False), progress, params.n_estimators)
+        held = None if X_val is None else checked_rows(X_val, names)
+        labels = (np.asarray(y_train, np.int32) + 1, weight_train, None if held is None else np.asarray(y_val, np.int32) + 1, weight_val)
+        watch = Watch(params.early_stopping if held is not None else EarlyStopping(enabled=False), progress, params.n_estimators)
         model = catboost.CatBoost(self.library_params(device, params.n_jobs or cores(), seed))
+        build = partial(pools, rows, held, labels, names, params.max_bin, device)
         try:
-            model.fit(train, eval_set=stop, use_best_model=False, **({"callbacks": [watch]} if device == "cpu" else {}))
+            with quantised(build, "catboost", rows, held, *labels, names, params.max_bin, device) as (train, stop):
+                model.fit(train, eval_set=stop, use_best_model=False, **({"callbacks": [watch]} if device == "cpu" else {}))
         except catboost.CatBoostError as error:  # all features constant, no memory left
             came, do = str(error).rsplit(": ", 1)[-1][:200], "correct the rows or the parameters"
             raise DataError("models/training", expected="rows that CatBoost can learn from", came=came, do=do) from error
         history = {PARTS[part]: [float(loss) for loss in found["MultiClass"]] for part, found in model.evals_result_.items()}
-        if stop is not None and params.early_stopping.enabled:
+        if held is not None and params.early_stopping.enabled:
             kept = watch.best if device == "cpu" else int(np.argmin(history["stop"]))
             model.shrink(ntree_end=kept + 1)
         trees = self.take(written(json_of(model)))
@@ -205,6 +209,16 @@ class Watch:
         if losses["stop"] < self.least - self.stopping.min_delta:
             self.best, self.least = done - 1, losses["stop"]
         return done - 1 - self.best < self.stopping.patience
+
+
+def pools(
+    rows: np.ndarray, held: np.ndarray | None, labels: tuple[Any, Any, Any, Any], names: list[str], max_bin: int, device: str
+) -> tuple[Any, Any]:
+    """The training rows, quantised, and those to stop on. CatBoost cannot change the labels of a pool: only trials share one."""
+    train = pool(*with_all_classes(rows, *labels[:2]), names)
+    if device == "cpu":
+        train.quantize(border_count=max_bin)
+    return train, None if held is None else pool(held, *labels[2:], names)
 
 
 def pool(rows: np.ndarray, y: np.ndarray, weight: np.ndarray | None, names: list[str]) -> Any:

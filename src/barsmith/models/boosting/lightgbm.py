@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,7 @@ from barsmith.errors import UsageError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.boosting.gpu import has_gpu
 from barsmith.models.boosting.lightgbm_files import read_forest
+from barsmith.models.boosting.quantised import quantised
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, ModelParams
 from barsmith.models.registry import register
@@ -92,27 +94,31 @@ class LightGBMModel(BaseModel):
         names = list(feature_names) or [f"f{i}" for i in range(rows.shape[1])]
         device, threads = self.device(), params.n_jobs or cores()
         shape = matrix_params(params.max_bin, threads)
-        train = lightgbm.Dataset(rows, np.asarray(y_train, np.float32) + 1, weight=weight_train, feature_name=written(names), params=shape)
-        parts = {"train": train}
-        if X_val is not None:
-            stop = checked_rows(X_val, names)
-            parts["stop"] = train.create_valid(stop, np.asarray(y_val, np.float32) + 1, weight=weight_val, params=shape)
+        held = None if X_val is None else checked_rows(X_val, names)
         stopping = params.early_stopping
         losses: dict[str, dict[str, list[float]]] = {}
         callbacks = [lightgbm.record_evaluation(losses)]
         if progress is not None:
             callbacks.append(progress_bar(progress, params.n_estimators))
-        if stopping.enabled and X_val is not None:
+        is_watched = stopping.enabled and held is not None
+        if is_watched:
             callbacks.append(lightgbm.early_stopping(stopping.patience, verbose=False, min_delta=stopping.min_delta))
-        booster = lightgbm.train(
-            {**shape, **self.library_params(device, threads, seed)},
-            train,
-            num_boost_round=params.n_estimators,
-            valid_sets=list(parts.values()),
-            valid_names=list(parts),
-            callbacks=callbacks,
-        )
-        kept = booster.best_iteration if stopping.enabled and X_val is not None else -1
+        build = partial(matrices, rows, held, written(names), shape)
+        with quantised(build, "lightgbm", rows, held, names, params.max_bin) as (train, stop):
+            label(train, y_train, weight_train)
+            parts = {"train": train}
+            if stop is not None:
+                label(stop, y_val, weight_val)
+                parts["stop"] = stop
+            booster = lightgbm.train(
+                {**shape, **self.library_params(device, threads, seed)},
+                train,
+                num_boost_round=params.n_estimators,
+                valid_sets=list(parts.values()),
+                valid_names=list(parts),
+                callbacks=callbacks,
+            )
+        kept = booster.best_iteration if is_watched else -1
         forest = self.take(without_threads(booster.model_to_string(num_iteration=kept)).encode(), names)
         history = {name: [float(loss) for loss in found["multi_logloss"]] for name, found in losses.items()}
         return TrainingMetrics(
@@ -213,6 +219,22 @@ def written(names: Sequence[str]) -> list[str]:
 def matrix_params(max_bin: int, threads: int) -> dict[str, Any]:
     """How the rows are quantised; nothing of it depends on labels, weights or how trees are grown."""
     return {"max_bin": max_bin, "use_missing": False, "feature_pre_filter": False, "num_threads": threads, "verbosity": -1}
+
+
+def matrices(rows: np.ndarray, held: np.ndarray | None, names: list[str], shape: dict[str, Any]) -> tuple[Any, Any]:
+    """The training rows quantised, and those to stop on by the same edges."""
+    import lightgbm
+
+    train = lightgbm.Dataset(rows, np.zeros(len(rows), np.float32), feature_name=names, params=shape).construct()
+    if held is None:
+        return train, None
+    return train, train.create_valid(held, np.zeros(len(held), np.float32), params=shape).construct()
+
+
+def label(matrix: Any, y: Any, weight: np.ndarray | None) -> None:
+    matrix.set_label(np.asarray(y, np.float32) + 1)
+    matrix.set_field("weight", weight)
+    matrix.weight = weight  # LightGBM's set_weight keeps the earlier ones where there are none
 
 
 def trains_on_cuda() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from barsmith.artifacts import write_bytes
 from barsmith.errors import UsageError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.boosting.gpu import has_gpu
+from barsmith.models.boosting.quantised import quantised
 from barsmith.models.boosting.xgboost_files import read_forest
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, ModelParams
@@ -76,28 +78,28 @@ class XGBoostModel(BaseModel):
         device = self.device()
         threads = params.n_jobs or cores()
         shape = {"feature_names": names, "max_bin": params.max_bin, "nthread": threads}
-        train = xgboost.QuantileDMatrix(rows, np.asarray(y_train, np.int32) + 1, weight=weight_train, **shape)
-        parts = [(train, "train")]
-        if X_val is not None:
-            stop = xgboost.QuantileDMatrix(
-                checked_rows(X_val, names), np.asarray(y_val, np.int32) + 1, weight=weight_val, ref=train, **shape
-            )
-            parts.append((stop, "stop"))
+        held = None if X_val is None else checked_rows(X_val, names)
         stopping = params.early_stopping
         callbacks = [] if progress is None else [progress_bar(progress, params.n_estimators)]
-        if stopping.enabled and X_val is not None:
+        if stopping.enabled and held is not None:
             kept = {"data_name": "stop", "metric_name": "mlogloss", "save_best": True, "maximize": False}
             callbacks.append(xgboost.callback.EarlyStopping(rounds=stopping.patience, min_delta=stopping.min_delta, **kept))
         losses: dict[str, dict[str, list[float]]] = {}
-        booster = xgboost.train(
-            self.library_params(device, threads, seed),
-            train,
-            num_boost_round=params.n_estimators,
-            evals=parts,
-            evals_result=losses,
-            verbose_eval=False,
-            callbacks=callbacks,
-        )
+        with quantised(partial(matrices, rows, held, shape), "xgboost", rows, held, names, params.max_bin) as (train, stop):
+            label(train, y_train, weight_train)
+            parts = [(train, "train")]
+            if stop is not None:
+                label(stop, y_val, weight_val)
+                parts.append((stop, "stop"))
+            booster = xgboost.train(
+                self.library_params(device, threads, seed),
+                train,
+                num_boost_round=params.n_estimators,
+                evals=parts,
+                evals_result=losses,
+                verbose_eval=False,
+                callbacks=callbacks,
+            )
         forest = self.take(bytes(booster.save_raw("json")))
         history = {name: [float(loss) for loss in found["mlogloss"]] for name, found in losses.items()}
         return TrainingMetrics(
@@ -179,6 +181,18 @@ class XGBoostModel(BaseModel):
         model.take(read_file(folder / FILE), str(folder / FILE))
         check_names(model.feature_names, read_names(folder), str(folder))
         return model
+
+
+def matrices(rows: np.ndarray, held: np.ndarray | None, shape: dict[str, Any]) -> tuple[Any, Any]:
+    """The training rows quantised, and those to stop on by the same edges. Weights would move the edges: they are set afterwards."""
+    import xgboost
+
+    train = xgboost.QuantileDMatrix(rows, **shape)
+    return train, None if held is None else xgboost.QuantileDMatrix(held, ref=train, **shape)
+
+
+def label(matrix: Any, y: Any, weight: np.ndarray | None) -> None:
+    matrix.set_info(label=np.asarray(y, np.int32) + 1, weight=np.empty(0, np.float32) if weight is None else weight)
 
 
 def progress_bar(progress: Progress, rounds: int) -> Any:
