@@ -87,7 +87,7 @@ def figures(record: dict) -> dict:
         "command, s": record["seconds"],
         "fit, s": round(training["seconds"], 1),
         "peak MiB": result["peak_mib"],
-        "rounds": len(training["history"].get("train", [])),
+        "rounds": len(training["history"].get("train", [])) if training["best_iteration"] is not None else 0,
         "device": training["device"],
         "rows": training["n_fit"],
     }
