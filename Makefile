@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo install test test-slow lint bench browser clean
+.PHONY: demo install test test-slow lint bench bench-models browser clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/core.installed            ## a simulated market, from raw minutes to live signals (core libraries only)
@@ -27,6 +27,9 @@ lint: $(VENV)/dev.installed
 
 bench: $(VENV)/bench.installed          ## peers side by side; writes bench/RESULTS.md
 	$(BIN)/python bench/run.py
+
+bench-models: $(VENV)/dev.installed     ## every model on a year, time and memory; writes bench/MODELS.md (some half an hour)
+	$(BIN)/python bench/train_all.py
 
 browser:                                ## Chromium, for the tests that look at a report as a reader does (Debian, Ubuntu)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \

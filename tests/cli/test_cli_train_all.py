@@ -98,7 +98,7 @@ def test_a_model_that_raises_dies_or_lacks_its_library_stops_no_other(workspace:
     assert 50 < result["peak_mib"] < 4000
     assert (Path(result["run_dir"]) / "manifest.json").is_file()
     rows = report.says[0].rows
-    by_name = {row["validation"]: row for row in rows}
+    by_name = {row["model"]: row for row in rows}
     assert (by_name["even"]["rounds"], by_name["even"]["failure"], by_name["dies"]["failure"]) == (5, "", "models/died")
     assert by_name["lacks"]["failure"] == "not installed"
     assert by_name["time of day"]["log_loss"] == result["baselines"]["time_of_day"]["log_loss"]
@@ -201,6 +201,6 @@ def test_baselines_of_other_rows_stand_by_themselves(market: SmallMarket) -> Non
     fewer = {**result, "rows": {**result["rows"], "val": 7}}
     entry = {"status": "trained", "seconds": 1.0, "error": None}
     data = {"symbol": "MES", "horizon": 20, "models": [{"model": "a", "result": result, **entry}, {"model": "b", "result": fewer, **entry}]}
-    names = [row["validation"] for row in table_of(data)[0].rows]
+    names = [row["model"] for row in table_of(data)[0].rows]
     assert "majority (7 rows)" in names
     assert f"majority ({result['rows']['val']:,} rows)" in names

@@ -8,16 +8,16 @@ from typing import Any
 from barsmith.cli.printing import Table
 
 SCORES = ("accuracy", "log_loss", "auc_timing", "auc_direction")
-EMPTY = {**dict.fromkeys(SCORES), "rounds": None, "device": "", "seconds": None, "peak MiB": None, "failure": ""}
+EMPTY = {**dict.fromkeys(SCORES), "rounds": None, "device": "", "seconds": None, "MiB": None, "failure": ""}
 
 
 def table_of(data: dict[str, Any]) -> list[str | Table]:
     """The table, then a sentence for each model that failed or is not installed, then how many were tried."""
     records = data["models"]
     done = [each for each in records if each["result"] is not None]
-    rows = [row for each in records for row in rows_of(each)] + [{"validation": name, **EMPTY, **row} for name, row in baselines(done)]
+    rows = [row for each in records for row in rows_of(each)] + [{"model": name, **EMPTY, **row} for name, row in baselines(done)]
     title = f"{data['symbol']}, horizon {data['horizon']}: validation, 95 % intervals by drawing whole sessions"
-    says: list[str | Table] = [Table(rows, title)]
+    says: list[str | Table] = [Table(without_empty(rows), title)]
     for each in records:
         if each["status"] == "failed":
             error = each["error"]
@@ -37,15 +37,21 @@ def table_of(data: dict[str, Any]) -> list[str | Table]:
     return says
 
 
+def without_empty(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the columns that tell nothing: no failure, all on the CPU."""
+    idle = {name for name, nothing in (("failure", ("",)), ("device", ("", "cpu"))) if all(row[name] in nothing for row in rows)}
+    return [{key: value for key, value in row.items() if key not in idle} for row in rows]
+
+
 def rows_of(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     result, error = record["result"], record["error"]
     if result is None:
-        yield {"validation": record["model"], **EMPTY, "failure": error["code"] if record["status"] == "failed" else "not installed"}
+        yield {"model": record["model"], **EMPTY, "failure": error["code"] if record["status"] == "failed" else "not installed"}
         return
     told = result["training"]
-    cost = {"rounds": rounds_of(told), "device": told["device"], "seconds": record["seconds"], "peak MiB": result.get("peak_mib")}
-    yield {"validation": record["model"], **{key: result["metrics"]["val"][key] for key in SCORES}, **cost, "failure": ""}
-    yield {"validation": "  95 % interval", **EMPTY, **{key: result["intervals"]["val"][key] for key in SCORES}}
+    cost = {"rounds": rounds_of(told), "device": told["device"], "seconds": record["seconds"], "MiB": result.get("peak_mib")}
+    yield {"model": record["model"], **{key: result["metrics"]["val"][key] for key in SCORES}, **cost, "failure": ""}
+    yield {"model": "  95 %", **EMPTY, **{key: result["intervals"]["val"][key] for key in SCORES}}
 
 
 def rounds_of(told: dict[str, Any]) -> int | None:

@@ -45,7 +45,7 @@ SHARED = {
     "training.timeframes": "rungs that are read, from short to long",
 }
 #: Where a field's own schema does not say it.
-FORMS = {"training.batch_size": "`auto` or whole number, at least 1"}
+FORMS = {"training.batch_size": "`auto` or whole number, at least 1, at most 65,536"}
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def over_time(judged: Judged, answers: dict[int, str]) -> Any:
         said = np.bincount(where, judged.output.probabilities[:, label + 1], len(sessions)) / rows
         came = np.bincount(where, (judged.part.y == label).astype(float), len(sessions)) / rows
         once = {"showlegend": row == 1, "row": row, "col": 1, "mode": "lines" if len(sessions) > FEW else "lines+markers"}
-        figure.add_scatter(x=first, y=came, name="came", line={"color": "#cbd5e1", "width": 1.5}, legendgroup="came", **once)
+        figure.add_scatter(x=first, y=came, name="came", line={"color": GREY, "width": 1, "dash": "dot"}, legendgroup="came", **once)
         figure.add_scatter(x=first, y=said, name="said", line={"color": COLOURS[CLASSES[label]]}, legendgroup="said", **once)
         figure.update_yaxes(title_text=name, rangemode="tozero", row=row, col=1)
     return figure.update_xaxes(tickformat="%d %b<br>%Y", nticks=6)

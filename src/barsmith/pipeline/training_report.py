@@ -17,7 +17,7 @@ CALIBRATION = (
     "The bars are 95 % intervals by drawing whole sessions; a bin of fewer than 20 rows is not drawn, the columns below count all of them."
 )
 CONFUSION = "Each row of squares is what came, each column what the model called most probable: the count, and its share of the row. A model without skill has rows that look alike."
-OVER_TIME = "The mean of each session on validation: what the model said in colour, what came in grey. A model that only knows the usual shares is a flat line."
+OVER_TIME = "The mean of each session on validation: what the model said as a line, what came dotted. A model that only knows the usual shares is a flat line."
 LEARNING = "The loss after each {step}, with sample weights. Both are of the training rows: the last of them, purged, decide when to stop; validation is not looked at."
 
 
