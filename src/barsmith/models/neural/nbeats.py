@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from barsmith.config import Listed
+from barsmith.config.values import Listed
 from barsmith.models.neural.channels import Channels
 from barsmith.models.neural.doubly_residual import Basis, Block, DoublyResidual, FixedBasis, LearnedBasis
 from barsmith.models.neural.network_model import NetworkModel
