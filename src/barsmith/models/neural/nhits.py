@@ -9,7 +9,8 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from barsmith.config import Listed, wrong
+from barsmith.config import wrong
+from barsmith.config.values import Listed
 from barsmith.models.neural.channels import Channels
 from barsmith.models.neural.doubly_residual import Block, DoublyResidual, FixedBasis
 from barsmith.models.neural.network_model import NetworkModel
