@@ -118,8 +118,8 @@ def declared(*extras: str) -> set[str]:
     ("folders", "extras"),
     [
         (["src", "scripts", "examples"], ["parallel", "catboost", "neural", "track"]),
-        (["tests", "tools"], ["test", "neural"]),
-        (["bench"], ["test", "bench", "neural"]),
+        (["tests", "tools"], ["test", "neural", "catboost", "track"]),
+        (["bench"], ["test", "bench", "neural", "catboost", "track"]),
     ],
 )
 def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folders: list[str], extras: list[str]) -> None:
@@ -135,7 +135,7 @@ def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folders: li
 def test_what_make_install_brings_is_pinned() -> None:
     """The closure of the dev extra, as the installed packages declare it, has a version in constraints.txt."""
     pinned = {canonicalize_name(Requirement(line).name) for line in (ROOT / "constraints.txt").read_text().splitlines() if line[0] != "#"}
-    reached, waiting = set(), declared("test", "lint")
+    reached, waiting = set(), declared("catboost", "neural", "track", "test", "lint")
     while waiting:
         name = waiting.pop()
         try:

@@ -234,13 +234,14 @@ class TestPredictAndParity:
         assert told.out == f"parity: {found['values']:,} values, 0 mismatches\n"
 
     def test_a_mismatch_exits_6_and_names_the_first(self, walked: Walked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        from barsmith.serving.scoring import Scorer, Signal
+        from barsmith.features.live import Finished
+from barsmith.serving.scoring import Scorer, Signal
 
         honest = Scorer.signal
 
-        def leaning(self: Scorer, start: int, symbol: str, features: list[float], *, settled: bool) -> Signal:
-            features[0] += 1e-9  # the planted fault: live sees something else than batch
-            return honest(self, start, symbol, features, settled=settled)
+        def leaning(self: Scorer, finished: Finished, symbol: str) -> Signal:
+            finished.features[0] += 1e-9  # the planted fault: live sees something else than batch
+            return honest(self, finished, symbol)
 
         monkeypatch.setattr(Scorer, "signal", leaning)
         last = tmp_path / "last.parquet"

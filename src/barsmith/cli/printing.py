@@ -89,7 +89,7 @@ def grid_of(table: Table) -> RichTable:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
-    grid = RichTable(title=printable(table.title) or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    grid = RichTable(title=printable(table.title) or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in table.rows[0] if table.rows else ():
         values = [row.get(name) for row in table.rows]
         is_numeric = all(is_number(value) for value in values)
