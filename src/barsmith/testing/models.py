@@ -23,6 +23,7 @@ import numpy as np
 
 from barsmith.errors import BarsmithError, DataError, IntegrityError, UsageError
 from barsmith.models import BaseModel, ModelRegistry, PredictionOutput, TrainingMetrics, fit_model, load_model, predict_model, save_model
+from barsmith.models.fitting import reads
 from barsmith.models.params import AnyParams
 from barsmith.testing.fresh_process import digest, run_fresh
 
@@ -73,7 +74,7 @@ class Trial:
 
     @property
     def reads(self) -> str:
-        return ModelRegistry.get(self.name).info.reads
+        return reads(ModelRegistry.create(self.name, **self.params))
 
     def rows(self, *, n: int = 400, seed: int = 7) -> Rows:
         return Rows.drawn(self.reads, n=n, seed=seed)

@@ -12,6 +12,7 @@ from barsmith.errors import UsageError
 from barsmith.models import ModelRegistry, fit_model, load_model, save_model
 from barsmith.models.neural.gated import GatedResidual
 from barsmith.models.neural.tft import TFT, SharedValueAttention, VariableSelection
+from barsmith.models.rows import check_rows_alone
 
 NAMES = ("open", "high", "low", "close")
 
@@ -135,7 +136,14 @@ def test_importance_is_the_mean_selection_and_is_saved(fitted, tmp_path):
         assert importance[price] == pytest.approx(sum(weights[f"{rung}_{price}"].mean() for rung in ("1m", "5m")), abs=1e-5)
     assert max(importance, key=importance.get) == "close"
     save_model(model, tmp_path)
-    assert load_model(tmp_path).get_feature_importance() == importance
+    loaded = load_model(tmp_path, feature_names=NAMES)
+    assert loaded.get_feature_importance() == importance
+    assert loaded.predict(X).probabilities.tobytes() == model.predict(X).probabilities.tobytes()
+
+
+def test_a_window_of_rungs_alone_gives_the_bits_it_gives_among_others(fitted):
+    model, X, _ = fitted
+    check_rows_alone(lambda windows: model.predict(windows).probabilities, X, tries=40)
 
 
 def test_windows_of_features_are_told_by_feature():
