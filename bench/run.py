@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-BENCHMARKS = ("ladder", "live_bar", "catalogue", "labels", "tuning", "year_run", "neural", "gpu")
-LIBRARIES = ("numpy", "numba", "polars", "pandas", "TA-Lib", "xgboost-cpu", "pyarrow")
+BENCHMARKS = ("ladder", "live_bar", "catalogue", "labels", "tuning", "year_run", "boosting", "neural", "gpu")
+LIBRARIES = ("numpy", "numba", "polars", "pandas", "TA-Lib", "xgboost-cpu", "pyarrow", "lightgbm", "catboost", "torch")
 HEAD = """# Measured
 
 Written by `make bench`. A claim is a ratio within one run, because times on one machine wander by tens of percent from day to day.

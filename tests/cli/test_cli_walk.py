@@ -235,7 +235,7 @@ class TestPredictAndParity:
 
     def test_a_mismatch_exits_6_and_names_the_first(self, walked: Walked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         from barsmith.features.live import Finished
-from barsmith.serving.scoring import Scorer, Signal
+        from barsmith.serving.scoring import Scorer, Signal
 
         honest = Scorer.signal
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import shutil
 import tempfile
 import zipfile
@@ -23,18 +24,15 @@ from forging import Record, forge, forge_bytes, forge_json, record_in, signed
 
 from barsmith.artifacts import canonical_json, write_parquet
 from barsmith.errors import BarsmithError
+from barsmith.models import ModelRegistry, fit_model, save_model
 from barsmith.serving.bundle import Bundle
 from barsmith.serving.bundle_record import FILE
 
 MODEL, CARD = "model/booster.json", "model/model.json"
 LATER = {
-    "M24": "no LightGBM model exists yet",
-    "M25": "no LightGBM model exists yet",
-    "M26": "no LightGBM model exists yet",
-    "M29": "no LightGBM model exists yet",
     "M47": "refused, not warned about: a record without its provenance is none of ours (bundle/manifest)",
     "M52": "void: a bundle is a folder, and no archive is ever unpacked",
-    "M59": "void for the models there are: their files are read by our own parser, no native loader sees them",
+    "M59": "tried in test_trial.py",
     "M60": "no ensemble exists yet",
     "M61": "no calibrator exists yet",
 }
@@ -208,6 +206,30 @@ def _npy() -> bytes:
 PICKLES = [pickle.dumps(Trap(), protocol) for protocol in range(6)]
 case("M16", "bundle/format", *(model_file(data) for data in PICKLES))
 case("M17", "bundle/format", model_file(_npz()), model_file(_npy()))
+
+
+def lightgbm_text(line: str, value: str) -> Callable[[Path], object]:
+    """The bundle with a LightGBM model, in whose first tree a line says something else."""
+
+    def plant(folder: Path) -> object:
+        random = np.random.default_rng(1)
+        names = [entry["name"] for entry in record_in(folder)["features"]]
+        X = random.normal(size=(200, len(names)))
+        model = ModelRegistry.create("lightgbm", n_estimators=2, num_leaves=4, min_child_samples=5, n_jobs=1)
+        fit_model(model, X, np.sign(np.round(X[:, 0])).astype(np.int8), feature_names=names)
+        shutil.rmtree(folder / "model")
+        save_model(model, folder / "model")
+        text = (folder / "model/booster.txt").read_text()
+        (folder / "model/booster.txt").write_text(re.sub(rf"(?m)^{line}=\S+", f"{line}={value}", text, count=1))
+        return forge(folder, lambda record: record.update(model="lightgbm"))
+
+    return plant
+
+
+case("M24", "bundle/structure", lightgbm_text("left_child", "900"), lightgbm_text("right_child", "-2147483648"))
+case("M25", "bundle/structure", lightgbm_text("left_child", "0"))
+case("M26", "bundle/structure", lightgbm_text("split_feature", "100000"))
+case("M29", "bundle/structure", lightgbm_text("is_linear", "1"), lightgbm_text("shrinkage", "1\nleaf_const=0"))
 FOREIGN = {
     "joblib": b"\x80\x04\x95" + PICKLES[4][3:],
     "torch": _zipped("archive/data.pkl", PICKLES[2]),

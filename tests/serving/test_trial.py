@@ -62,7 +62,8 @@ def opened(workspace: Path, folder: Path, mood: str) -> str:
     forge_bytes(folder, "model/mood.txt", mood.encode())
     with pytest.raises(IntegrityError) as error:
         Bundle.load(folder, workspace=workspace)
-    return error.value.code
+    assert error.value.code == "bundle/load-failed"
+    return error.value.came
 
 
 @pytest.mark.usefixtures("_nothing_is_known")
@@ -70,12 +71,12 @@ def test_what_a_foreign_bundle_does_to_its_process_does_not_reach_this_one(copie
     (copied / "models").mkdir()
     (copied / "models" / "trap.py").write_text(TRAP)
     folder = create_bundle(train(copied, model="trap").run_dir, "trap", copied).folder
-    assert opened(copied, folder, "crash") == "bundle/crash"
-    assert opened(copied, folder, "leave") == "bundle/crash"
-    assert opened(copied, folder, "memory") == "bundle/memory"
+    assert opened(copied, folder, "crash") == "one that ended it by signal 6"
+    assert opened(copied, folder, "leave") == "one that ended it with 0"
+    assert opened(copied, folder, "memory") == "one that wants more than 8 GiB"
     monkeypatch.setattr(trial, "PATIENCE", 4.0)
     began = time.monotonic()
-    assert opened(copied, folder, "hang") == "bundle/hang"
+    assert opened(copied, folder, "hang") == "one that has not opened after 4 seconds"
     assert time.monotonic() - began < 20.0
 
 

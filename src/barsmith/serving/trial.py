@@ -48,7 +48,7 @@ def remember(digest: str) -> None:
 
 
 def try_in_child(folder: Path, workspace: Path, modules: Iterable[Path]) -> None:
-    """Open the bundle in a fresh process. Raises IntegrityError: the one that it meets there, or `bundle/crash`, `bundle/hang`."""
+    """Open the bundle in a fresh process. Raises IntegrityError: the one that it meets there, or `bundle/load-failed`."""
     job = json.dumps([str(folder.absolute()), str(workspace.absolute()), [str(each.absolute()) for each in modules]])
     with tempfile.TemporaryDirectory(prefix="bundle-") as place:
         told = Path(place) / "told.json"
@@ -65,7 +65,7 @@ def try_in_child(folder: Path, workspace: Path, modules: Iterable[Path]) -> None
             code = process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             end(process)
-            raise refused("bundle/hang", f"one that has not opened after {PATIENCE:g} seconds", folder) from None
+            raise refused(f"one that has not opened after {PATIENCE:g} seconds", folder) from None
         except BaseException:
             end(process)
             raise
@@ -79,16 +79,16 @@ def judge(code: int, told: str, folder: Path) -> None:
         kind, *rest = json.loads(told)
     except (ValueError, TypeError):
         how = f"ended it by signal {-code}" if code < 0 else f"ended it with {code}"
-        raise refused("bundle/crash", f"one that {how}", folder) from None
+        raise refused(f"one that {how}", folder) from None
     if kind == "memory":
-        raise refused("bundle/memory", f"one that wants more than {MEMORY >> 30} GiB", folder)
+        raise refused(f"one that wants more than {MEMORY >> 30} GiB", folder)
     expected, came, do, where = rest
     raise IntegrityError(kind, expected=expected, came=came, do=do, where=where)
 
 
-def refused(code: str, came: str, folder: Path) -> IntegrityError:
+def refused(came: str, folder: Path) -> IntegrityError:
     do = "do not use this bundle; tell whoever made it"
-    return bad(code, "a bundle that opens in a process of its own", came, do, str(folder))
+    return bad("bundle/load-failed", "a bundle that opens in a process of its own", came, do, str(folder))
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
