@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-BENCHMARKS = ("ladder", "live_bar", "catalogue", "labels", "tuning", "year_run")
+BENCHMARKS = ("ladder", "live_bar", "one_row", "catalogue", "labels", "tuning", "year_run")
 LIBRARIES = ("numpy", "numba", "polars", "pandas", "TA-Lib", "xgboost-cpu", "pyarrow")
 HEAD = """# Measured
 
