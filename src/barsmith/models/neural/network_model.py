@@ -25,7 +25,7 @@ from barsmith.models.neural.checkpoint import Checkpoint, Progressed, training_k
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
 from barsmith.models.neural.network_file import no_larger_than, read_tensors, refuse, tensor_bytes
 from barsmith.models.neural.params import NetworkParams
-from barsmith.models.neural.scoring import BlockScorer, Scorer, answers
+from barsmith.models.neural.scoring import BlockScorer, Scorer, answers, logits_of
 from barsmith.models.neural.trainer import Trainer
 from barsmith.models.params import CLASSES
 from barsmith.models.rows import checked_windows
@@ -138,7 +138,7 @@ class NetworkModel(BaseModel):
         """Raises DataError `models/nan-input`, `models/shape`."""
         if self._scorer is None:
             raise not_fitted(self)
-        return answers(self._scorer.logits(checked_windows(X, self.feature_names, self._shape)), self._temperature)
+        return answers(logits_of(self._scorer, checked_windows(X, self.feature_names, self._shape)), self._temperature)
 
     def check_machine(self) -> None:
         super().check_machine()

@@ -15,8 +15,6 @@ from barsmith.models.neural.recurrent import RecurrentNetwork
 from barsmith.models.neural.scoring import windows_of
 from barsmith.models.params import CLASSES
 
-AT_ONCE = 256  # windows gathered at a time
-
 
 class RecurrentScorer:
     """The weights of a recurrent network, laid out for the loops."""
@@ -36,13 +34,12 @@ class RecurrentScorer:
         """X: (N, T, F) windows, an array or a view that gathers them. Returns (N, 3) float32."""
         found = np.empty((len(X), CLASSES), np.float32)
         layer_of = lstm_layer if self.is_lstm else gru_layer
-        for first in range(0, len(X), AT_ONCE):
-            for row, window in enumerate(windows_of(X, first, AT_ONCE), first):
-                steps = window
-                for weights in self.layers:
-                    steps = layer_of(steps, *weights)
-                found[row] = self.head_bias
-                add_products(steps[-1:], self.head, found[row : row + 1])
+        for row, window in enumerate(windows_of(X, 0, len(X))):
+            steps = window
+            for weights in self.layers:
+                steps = layer_of(steps, *weights)
+            found[row] = self.head_bias
+            add_products(steps[-1:], self.head, found[row : row + 1])
         return found
 
 

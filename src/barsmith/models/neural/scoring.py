@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,9 @@ from barsmith.models.base import PredictionOutput
 from barsmith.models.neural.machine import threads
 from barsmith.models.params import CLASSES
 from barsmith.models.softmax import softmax_row
+from barsmith.parallel import cores
 
+AT_ONCE = 256  # windows that a thread takes
 BLOCK = 16  # windows at a time, always: a matrix product of another size may add in another order
 
 
@@ -41,6 +44,17 @@ class BlockScorer:
                 block[len(windows) :] = 0.0
                 found[first : first + BLOCK] = self.network(torch.from_numpy(block)).numpy()[: len(windows)]
         return found
+
+
+def logits_of(scorer: Scorer, X: Any) -> np.ndarray:
+    """(N, 3) float32 of all windows, by as many threads as there are cores; a window's bits do not depend on who computes them."""
+    if len(X) <= AT_ONCE:
+        return scorer.logits(X)
+    rows = [np.arange(first, min(first + AT_ONCE, len(X))) for first in range(0, len(X), AT_ONCE)]
+    with ThreadPoolExecutor(min(cores(), len(rows))) as workers:
+        found = list(workers.map(lambda chosen: scorer.logits(X.take(chosen) if isinstance(X, View) else X[chosen]), rows))
+    torch.set_num_threads(torch.get_num_threads())  # what threads to come begin with: the workers have left their one
+    return np.concatenate(found)
 
 
 def windows_of(X: Any, first: int, count: int) -> np.ndarray:
