@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-BENCHMARKS = ("ladder", "live_bar", "catalogue", "labels", "tuning", "year_run", "boosting", "neural", "gpu")
+BENCHMARKS = ("ladder", "live_bar", "one_row", "catalogue", "labels", "tuning", "year_run", "boosting", "neural", "gpu")
 LIBRARIES = ("numpy", "numba", "polars", "pandas", "TA-Lib", "xgboost-cpu", "pyarrow", "lightgbm", "catboost", "torch")
 HEAD = """# Measured
 
