@@ -76,6 +76,8 @@ def test_the_model_of_the_guide_trains_and_answers(tmp_path):
         "CONTRIBUTING.md",
         "docs/add_a_feature.md",
         "docs/add_a_model.md",
+        "docs/model_settings.md",
+        "docs/tracking.md",
         "docs/labels.md",
         "docs/datasets.md",
     ],
