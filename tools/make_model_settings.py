@@ -20,7 +20,7 @@ from barsmith.models.registry import FAMILIES, SHIPPED, ModelRegistry
 PAGE = Path(__file__).parents[1] / "docs" / "model_settings.md"
 HEAD = """# Every model and its settings
 
-Made by `tools/make_model_settings.py` from the code and `config/models/`. A key stands so in `config/models/NAME.yaml` of the workspace (nested under
+Made by `tools/make_model_settings.py` from the code and `config/models/`. A key stands so in `config/models/{name}.yaml` of the workspace (nested under
 `training`, `device` and `early_stopping`), and as `--set KEY=VALUE`, which wins over the file. `barsmith models describe NAME` prints the same with the values
 that hold in a workspace. Your own models: `docs/add_a_model.md`.
 
