@@ -118,8 +118,8 @@ def declared(*extras: str) -> set[str]:
     ("folders", "extras"),
     [
         (["src", "scripts", "examples"], ["parallel", "catboost", "neural", "track"]),
-        (["tests", "tools"], ["test", "neural"]),
-        (["bench"], ["test", "bench", "neural"]),
+        (["tests", "tools"], ["test", "catboost", "neural"]),
+        (["bench"], ["test", "bench", "catboost", "neural"]),
     ],
 )
 def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folders: list[str], extras: list[str]) -> None:
