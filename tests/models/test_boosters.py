@@ -11,6 +11,7 @@ import catboost
 import lightgbm
 import numpy as np
 import pytest
+import xgboost
 from drawn_rows import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -288,3 +289,19 @@ def test_lightgbms_importance_is_the_share_of_its_gain():
     fit_model(model, X, y, feature_names=("pull", "bend", "noise_1", "noise_2", "noise_3"))
     gains = lightgbm.Booster(model_str=model._file.decode()).feature_importance("gain")
     assert list(model.get_feature_importance().values()) == pytest.approx((gains / gains.sum()).tolist(), rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["xgboost", *NAMES])
+def test_a_booster_of_the_size_of_a_real_one_gives_the_librarys_probabilities(name):
+    X, y, weight = drawn(n=20_000, features=200)
+    model = ModelRegistry.create(name, n_estimators=100, n_jobs=1)
+    fit_model(model, X, y, *drawn(n=3000, features=200, seed=5)[:2], weight_train=weight)
+    rows = np.concatenate([X[:5000], drawn(n=5000, features=200, seed=6)[0]])
+    if name == "xgboost":
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(model._file))
+        theirs = booster.inplace_predict(rows)
+    else:
+        theirs = LIBRARY[name](model, rows)
+    assert np.abs(model.predict(rows).probabilities - theirs).max() < 1e-6

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from barsmith.compiled import njit
 from barsmith.errors import IntegrityError
 from barsmith.models.params import CLASSES
 
@@ -66,12 +67,20 @@ def check_links(left: np.ndarray, right: np.ndarray, feature: np.ndarray, n_feat
     used = feature[inner]
     if (used < 0).any() or (used >= n_features).any():
         broken(f"{at} that splits on features 0 to {n_features - 1}", str(used.max()))
-    depth = np.zeros(n, np.int64)
-    for parent in where.tolist():
-        depth[left[parent]] = depth[right[parent]] = depth[parent] + 1
-    if depth.max() > MAX_DEPTH:
-        broken(f"{at} of at most {MAX_DEPTH} levels", str(depth.max()))
+    depth = deepest(left.astype(np.int64), right.astype(np.int64))
+    if depth > MAX_DEPTH:
+        broken(f"{at} of at most {MAX_DEPTH} levels", str(depth))
     return inner
+
+
+@njit(nogil=True)
+def deepest(left: Any, right: Any) -> int:
+    """Levels of one tree whose children follow their parent."""
+    depth = np.zeros(len(left), np.int64)
+    for node in range(len(left)):
+        if left[node] >= 0:
+            depth[left[node]] = depth[right[node]] = depth[node] + 1
+    return int(depth.max())
 
 
 def above(threshold: np.ndarray) -> np.ndarray:
