@@ -35,7 +35,13 @@ SHORT: dict[str, dict[str, Any]] = {
     # these rows tell the class by a window's level, which RevIN takes away
     "patchtst": {"seq_len": 8, "patch_len": 4, "stride": 2, "d_model": 8, "heads": 2, "layers": 1, "revin": False, **QUICK},
     "itransformer": {"d_model": 8, "heads": 2, "layers": 1, "d_feedforward": 16, "revin": False, **QUICK},
-    "tft": {"strategy": "single", "hidden": 16, **QUICK, "max_epochs": 8, "learning_rate": 0.01},  # 300 windows are too few for 18 variables
+    "tft": {
+        "strategy": "single",
+        "hidden": 16,
+        **QUICK,
+        "max_epochs": 8,
+        "learning_rate": 0.01,
+    },  # 300 windows are too few for 18 variables
 }
 BY_NAME = {check.__name__: check for check in CHECKS}
 
