@@ -291,6 +291,16 @@ def test_lightgbms_importance_is_the_share_of_its_gain():
     assert list(model.get_feature_importance().values()) == pytest.approx((gains / gains.sum()).tolist(), rel=1e-5)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_handful_of_rows_trains_and_prints_nothing(name, rows, capfd):
+    X, y, weight = drawn(n=rows)
+    weight[1:] = 0.0
+    probabilities = fitted(name, X, y, weight).predict(drawn(n=20)[0]).probabilities
+    assert np.isfinite(probabilities).all()
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["xgboost", *NAMES])
 def test_a_booster_of_the_size_of_a_real_one_gives_the_librarys_probabilities(name):

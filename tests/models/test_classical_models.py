@@ -136,6 +136,16 @@ def test_a_handful_of_rows_trains_and_says_what_it_is_worth(name):
     assert fitted(name, X[:1], y[:1])[0].predict(X).probabilities.shape == (12, 3)
 
 
+@pytest.mark.parametrize("params", [{}, {"kernel": "exact"}])
+def test_rows_without_weight_are_none_to_the_machine(params, capfd):
+    X, y, _ = drawn(n=200)
+    weight = (y != 1).astype(np.float32)
+    model = ModelRegistry.create("svm", n_components=20, **params)
+    fit_model(model, X, y, X, y, weight_train=weight, weight_val=weight)
+    assert model.predict(X).probabilities[:, 2].max() < 0.1
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_it_learns_more_than_the_shares_of_the_classes(name):
     X, y, _ = drawn(n=1500)

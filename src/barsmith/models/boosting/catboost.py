@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import time
@@ -84,9 +85,11 @@ class CatBoostModel(BaseModel):
         watch = Watch(params.early_stopping if held is not None else EarlyStopping(enabled=False), progress, params.n_estimators)
         model = catboost.CatBoost(self.library_params(device, params.n_jobs or cores(), seed))
         build = partial(pools, rows, held, labels, names, params.max_bin, device)
+        quiet = {"log_cout": io.StringIO(), "log_cerr": io.StringIO()}  # it prints, whatever its level of logging
+        called = {"callbacks": [watch]} if device == "cpu" else {}
         try:
             with quantised(build, "catboost", rows, held, *labels, names, params.max_bin, device) as (train, stop):
-                model.fit(train, eval_set=stop, use_best_model=False, **({"callbacks": [watch]} if device == "cpu" else {}))
+                model.fit(train, eval_set=stop, use_best_model=False, **called, **quiet)
         except catboost.CatBoostError as error:  # all features constant, no memory left
             came, do = str(error).rsplit(": ", 1)[-1][:200], "correct the rows or the parameters"
             raise DataError("models/training", expected="rows that CatBoost can learn from", came=came, do=do) from error

@@ -110,14 +110,11 @@ class LightGBMModel(BaseModel):
             if stop is not None:
                 label(stop, y_val, weight_val)
                 parts["stop"] = stop
-            booster = lightgbm.train(
-                {**shape, **self.library_params(device, threads, seed)},
-                train,
-                num_boost_round=params.n_estimators,
-                valid_sets=list(parts.values()),
-                valid_names=list(parts),
-                callbacks=callbacks,
-            )
+            given = {**shape, **self.library_params(device, threads, seed)}
+            if len(rows) * params.subsample < 1.0:
+                given["bagging_fraction"] = 1.0  # else a single row is left out
+            seen: dict[str, Any] = {"valid_sets": list(parts.values()), "valid_names": list(parts), "callbacks": callbacks}
+            booster = lightgbm.train(given, train, num_boost_round=params.n_estimators, **seen)
         kept = booster.best_iteration if is_watched else -1
         forest = self.take(without_threads(booster.model_to_string(num_iteration=kept)).encode(), names)
         history = {name: [float(loss) for loss in found["multi_logloss"]] for name, found in losses.items()}

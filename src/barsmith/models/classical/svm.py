@@ -154,14 +154,15 @@ def approximate(parts: Parts, params: Any, gamma: float, seed: int) -> Expansion
     from sklearn.svm import LinearSVC
 
     space = Nystroem(kernel="rbf", gamma=gamma, n_components=min(params.n_components, len(parts.X)), random_state=seed).fit(parts.X)
-    features = space.transform(parts.X)
+    weighs = parts.weight > 0.0  # liblinear prints a warning about a class without weight
+    features, y, weight = space.transform(parts.X)[weighs], parts.y[weighs], parts.weight[weighs]
     weights, intercepts = np.zeros((CLASSES, features.shape[1])), np.full(CLASSES, -1.0)
     for k, label in enumerate((-1, 0, 1)):
-        is_it = parts.y == label
+        is_it = y == label
         if is_it.all() or not is_it.any():
-            intercepts[k] = 1.0 if is_it.all() else -1.0
+            intercepts[k] = 1.0 if is_it.any() else -1.0
             continue
-        machine = LinearSVC(C=params.C, dual=False, max_iter=1000).fit(features, is_it, sample_weight=parts.weight)
+        machine = LinearSVC(C=params.C, dual=False, max_iter=1000).fit(features, is_it, sample_weight=weight)
         weights[k], intercepts[k] = machine.coef_[0], machine.intercept_[0]
     landmarks = np.ascontiguousarray(space.components_.T, np.float32)
     return Expansion(landmarks, np.ascontiguousarray(weights @ space.normalization_), intercepts, np.array([gamma]))
@@ -171,9 +172,10 @@ def exact(parts: Parts, params: Any, gamma: float, seed: int) -> Expansion:
     """libsvm's machines, one for each pair of classes; a class that the rows lack gets one row at the origin."""
     from sklearn.svm import SVC
 
-    lacking = np.setdiff1d([-1, 0, 1], parts.y).astype(np.int8)
-    X = np.vstack([parts.X, np.zeros((len(lacking), parts.X.shape[1]))])
-    y, weight = np.concatenate([parts.y, lacking]), np.concatenate([parts.weight, np.ones(len(lacking))])
+    weighs = parts.weight > 0.0
+    lacking = np.setdiff1d([-1, 0, 1], parts.y[weighs]).astype(np.int8)
+    X = np.vstack([parts.X[weighs], np.zeros((len(lacking), parts.X.shape[1]))])
+    y, weight = np.concatenate([parts.y[weighs], lacking]), np.concatenate([parts.weight[weighs], np.ones(len(lacking))])
     machine = SVC(C=params.C, kernel="rbf", gamma=gamma, decision_function_shape="ovo").fit(X, y, sample_weight=weight)
     ends = np.concatenate([[0], np.cumsum(machine.n_support_)])
     pairs = [(0, 1), (0, 2), (1, 2)]
