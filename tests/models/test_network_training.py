@@ -224,3 +224,13 @@ def test_a_batch_size_is_auto_or_a_number():
             ModelRegistry.create("gru", batch_size=bad)
         assert caught.value.code == "config/out-of-range"
         assert "training.batch_size" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_compiled_training_learns_what_an_uncompiled_one_learns():
+    X, y, _ = rows()
+    losses = []
+    for compiled in (True, False):
+        model = ModelRegistry.create("tcn", channels=4, max_epochs=2, n_jobs=1, dropout=0.0, compile=compiled)
+        losses.append(fit_model(model, X[:200], y[:200], X[200:], y[200:], feature_names=NAMES).history["train"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)

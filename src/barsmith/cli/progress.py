@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,12 +13,27 @@ from barsmith.cli.printing import say
 
 
 @contextlib.contextmanager
-def timed(what: str) -> Iterator[Callable[[float], None]]:
-    """`with timed("training xgboost") as tell: ... tell(0.3)`: the share that is done."""
+def timed(what: str) -> Iterator[Callable[..., None]]:
+    """`with timed("training lstm") as tell: ... tell(0.3, "stop 1.05")`: the share that is done, and what stands beside the bar."""
     began = time.monotonic()
     with Steps() as steps:
-        yield lambda share: steps.tell(what, share)
+        yield lambda share, says="": steps.tell(f"{what}: {says}" if says else what, share)
     say(f"{what}: {time.monotonic() - began:.1f} s")
+
+
+def in_words(numbers: Mapping[str, float]) -> str:
+    """What a training tells of a round.
+
+    >>> in_words({"train": 1.0523, "stop": 1.0711, "stop_accuracy": 0.478, "rows_per_second": 1234.5, "seconds_left": 95.0})
+    'train 1.0523, stop 1.0711, stop accuracy 0.4780, 1,234 rows/s, 1 min 35 s left at most'
+    """
+    words = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in numbers.items() if name not in ("rows_per_second", "seconds_left")]
+    if "rows_per_second" in numbers:
+        words.append(f"{numbers['rows_per_second']:,.0f} rows/s")
+    if "seconds_left" in numbers:
+        minutes, seconds = divmod(round(numbers["seconds_left"]), 60)
+        words.append((f"{minutes} min " if minutes else "") + f"{seconds} s left at most")  # it may stop early
+    return ", ".join(words)
 
 
 class Steps:
@@ -49,7 +64,7 @@ class Steps:
             self.bar = Progress(console=Console(stderr=True), transient=True)
             self.bar.start()
             self.task = self.bar.add_task(what, total=1.0)
-        self.bar.update(self.task, completed=share)
+        self.bar.update(self.task, completed=share, description=what)
         if share >= 1.0:
             self.close()
 

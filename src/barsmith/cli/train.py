@@ -11,7 +11,7 @@ import typer
 from barsmith.cli.models import models_report
 from barsmith.cli.options import Modules, Overrides, Symbol, Workspace
 from barsmith.cli.printing import Report, Table, printable
-from barsmith.cli.progress import timed
+from barsmith.cli.progress import in_words, timed
 from barsmith.cli.settings import settings_of
 from barsmith.cli.train_all import ALL, Asked, names_asked, train_all
 from barsmith.errors import UsageError, did_you_mean
@@ -76,7 +76,7 @@ def train(
             horizon=horizon,
             overrides=overrides,
             open_test=open_test,
-            progress=lambda done, total, losses: tell(done / total),
+            progress=lambda done, total, numbers: tell(done / total, in_words(numbers)),
             modules=[path.absolute() for path in modules or ()],
             track=track or None,
         )
@@ -117,6 +117,7 @@ def says_of(training: Training) -> list[str | Table]:
     from barsmith.pipeline.training_result import summary_rows
 
     says: list[str | Table] = [setting_of(training), Table(summary_rows(training))]
+    says += training.told.notes
     says += [f"TOO GOOD TO BE TRUE: {alarm.why}; run {' and '.join(alarm.checks)}" for alarm in training.alarms]
     says.append(training.verdict.sentence)
     if training.container.test_is_open:
