@@ -116,7 +116,7 @@ def test_a_model_without_importance_gets_it_by_permutation():
     assert feature_importance(model, X, Y, ("a", "b", "c"), seed=1)[0] == importance
 
 
-@pytest.mark.parametrize("name", ["xgboost", "logistic"])
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "catboost", "logistic", "random_forest", "ridge", "svm"])
 def test_a_compiled_scorer_never_reads_beside_its_rows(name):
     model = ModelRegistry.create(name)
     fit_model(model, X, Y)

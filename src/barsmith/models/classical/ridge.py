@@ -71,7 +71,7 @@ class RidgeModel(BaseModel):
         """Raises DataError `models/nan-input`, `models/shape`."""
         if self._linear is None:
             raise not_fitted(self)
-        return self._linear.answers(checked_rows(X, self.feature_names))
+        return self._linear.answers(checked_rows(X, self.feature_names, self._linear.weights.shape[1]))
 
     def get_feature_importance(self) -> dict[str, float]:
         """Share of the absolute weights by feature; they compare because the rows are scaled."""

@@ -121,7 +121,7 @@ class SVMModel(BaseModel):
         """Raises DataError `models/nan-input`, `models/shape`."""
         if self._expansion is None:
             raise not_fitted(self)
-        return self._expansion.answers(checked_rows(X, self.feature_names))
+        return self._expansion.answers(checked_rows(X, self.feature_names, len(self._expansion.landmarks)))
 
     def save(self, folder: Path) -> None:
         """Four `.npy` files and the card."""
