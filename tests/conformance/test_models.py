@@ -35,13 +35,8 @@ SHORT: dict[str, dict[str, Any]] = {
     # these rows tell the class by a window's level, which RevIN takes away
     "patchtst": {"seq_len": 8, "patch_len": 4, "stride": 2, "d_model": 8, "heads": 2, "layers": 1, "revin": False, **QUICK},
     "itransformer": {"d_model": 8, "heads": 2, "layers": 1, "d_feedforward": 16, "revin": False, **QUICK},
-    "tft": {
-        "strategy": "single",
-        "hidden": 16,
-        **QUICK,
-        "max_epochs": 8,
-        "learning_rate": 0.01,
-    },  # 300 windows are too few for 18 variables
+    # its 300 windows are too few for the 18 variables of three timeframes
+    "tft": {"strategy": "single", "hidden": 16, **QUICK, "max_epochs": 8, "learning_rate": 0.01},
 }
 BY_NAME = {check.__name__: check for check in CHECKS}
 
@@ -56,7 +51,7 @@ def faults() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "timesfm"])  # its weights are the user's own
 def test_every_shipped_model_conforms(name, check, tmp_path):
     check(Trial.of(name, tmp_path, **SHORT.get(name, {})))
 

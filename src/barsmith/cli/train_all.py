@@ -145,11 +145,12 @@ def names_asked(model: str) -> list[str] | None:
 
 
 def is_trained_alone(name: str) -> bool:
-    """Not one that is made of other models' predictions. A package's model that cannot be loaded counts: it fails when its turn comes."""
+    """Not one that is made of other models' predictions, nor one whose weights the user must bring. A package's model that cannot be loaded counts: it fails when its turn comes."""
     from barsmith.models import ModelRegistry
 
     try:
-        return ModelRegistry.get(name).info.reads != "predictions"
+        info = ModelRegistry.get(name).info
+        return info.reads != "predictions" and info.family != "foundation"
     except BarsmithError:
         return True
 

@@ -77,6 +77,7 @@ SHIPPED: dict[str, tuple[str, tuple[str, ...]]] = {
     "patchtst": ("barsmith.models.neural.patchtst", ("torch", "safetensors")),
     "itransformer": ("barsmith.models.neural.itransformer", ("torch", "safetensors")),
     "tft": ("barsmith.models.neural.tft", ("torch", "safetensors")),
+    "timesfm": ("barsmith.models.foundation.timesfm", ("timesfm", "torch")),
 }
 registered: dict[str, type[BaseModel]] = {}
 

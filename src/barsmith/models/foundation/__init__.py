@@ -1,0 +1,1 @@
+"""Networks that others have trained, for which the user brings the weights."""
