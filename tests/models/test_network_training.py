@@ -228,6 +228,7 @@ def test_a_batch_size_is_auto_or_a_number():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler warns of itself
 def test_a_compiled_training_learns_what_an_uncompiled_one_learns():
     X, y, _ = rows()
     losses = []
