@@ -150,8 +150,9 @@ def test_ctrl_c_in_the_first_epoch_ends_the_training(monkeypatch):
         trained()
 
 
-def test_a_loss_that_is_no_number_is_refused(monkeypatch):
-    monkeypatch.setattr(Trainer, "step", lambda self, which, rate: torch.tensor(float("nan")))
+@pytest.mark.parametrize(("method", "loss"), [("step", torch.tensor(float("nan"))), ("score", (float("inf"), 0.5))])
+def test_a_loss_that_is_no_number_is_refused(monkeypatch, method, loss):
+    monkeypatch.setattr(Trainer, method, lambda *_: loss)
     with pytest.raises(DataError, match="a loss that is a number") as caught:
         trained()
     assert caught.value.code == "models/diverged"
@@ -227,6 +228,7 @@ def test_a_batch_size_is_auto_or_a_number():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's compiler warns of itself
 def test_a_compiled_training_learns_what_an_uncompiled_one_learns():
     X, y, _ = rows()
     losses = []

@@ -79,6 +79,9 @@ class Trainer:
         losses = {"train": self.learn_once(number)}
         if self.stop is not None:
             losses["stop"], losses["stop_accuracy"] = self.score(self.stop)
+        if not all(map(math.isfinite, losses.values())):
+            do = "lower training.learning_rate, and look at the features' scale"
+            raise DataError("models/diverged", expected="a loss that is a number", came=f"{losses} in epoch {number + 1}", do=do)
         history = {name: [*self.done.history.get(name, ()), loss] for name, loss in losses.items()}
         is_better = not self.judges or losses["stop"] < (math.inf if self.done.best_loss is None else self.done.best_loss) - self.min_delta
         self.done = Progressed(
@@ -112,11 +115,7 @@ class Trainer:
             if (now := time.perf_counter()) - told > TELL:
                 told = now
                 self.tell(number + batch.stop / len(self.train), {"train": float(total) / batch.stop}, self.done.seconds + now - began)
-        loss = float(total) / len(self.train)
-        if not math.isfinite(loss):
-            do = "lower training.learning_rate, and look at the features' scale"
-            raise DataError("models/diverged", expected="a loss that is a number", came=f"{loss} in epoch {number + 1}", do=do)
-        return loss
+        return float(total) / len(self.train)
 
     def step(self, which: torch.Tensor, rate: float) -> torch.Tensor:
         """One step downhill; the batch's mean weighted loss, still on the device."""
