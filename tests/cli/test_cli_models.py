@@ -38,6 +38,35 @@ def test_every_shipped_model_is_described_where_no_library_is_installed(tmp_path
     assert told["xgboost"]["install"].startswith("pip install xgboost")
 
 
+ASKED = """
+from barsmith.cli.train_all import check_all_used, names_asked, overrides_for
+from barsmith.errors import UsageError
+from barsmith.models import ModelRegistry
+
+names = names_asked("all")
+own = {name: overrides_for(name, ["training.C=2.0"]) for name in names}
+check_all_used(names, own, ["training.C=2.0"])
+told = {}
+for name in NAMES:
+    try:
+        ModelRegistry.get(name)
+    except UsageError as error:
+        told[name] = [error.code, error.do]
+print(json.dumps({"names": names, "told": told}), file=sys.stderr)
+"""
+
+
+def test_models_without_their_library_are_asked_for_with_all_others_and_say_what_they_lack(tmp_path: Path) -> None:
+    """Found by a review: without PyTorch `train --model all` trained nothing."""
+    code = BLOCKED.partition("from barsmith.cli import main")[0] + ASKED
+    code = code.replace("LIBRARIES", repr(LIBRARIES)).replace("NAMES", repr(["lstm", "tft"]))
+    done = process(launch=[sys.executable, "-c", code], cwd=tmp_path, env=environment())
+    found = json.loads(done.stderr.decode().splitlines()[-1])
+    assert {"xgboost", "logistic", "lstm", "tft"} <= set(found["names"])
+    assert {code for code, _ in found["told"].values()} == {"models/missing-library"}
+    assert all("barsmith[neural]" in do for _, do in found["told"].values())
+
+
 def test_models_are_listed_by_family(tmp_path: Path) -> None:
     said = barsmith("models", "list", "--workspace", tmp_path)
     families = [line.strip() for line in said.out.splitlines() if line.strip() in FAMILIES]

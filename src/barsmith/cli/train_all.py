@@ -149,7 +149,8 @@ def is_trained_alone(name: str) -> bool:
     from barsmith.models import ModelRegistry
 
     try:
-        info = ModelRegistry.get(name).info
+        info = ModelRegistry.info(name)
+        info = info if info.family else ModelRegistry.get(name).info  # another package's, not loaded yet
         return info.reads != "predictions" and info.family != "foundation"
     except BarsmithError:
         return True
@@ -190,7 +191,9 @@ def check_all_used(names: Sequence[str], own: dict[str, list[str]], overrides: S
         if any(text in kept for kept in own.values()):
             continue
         key = text.partition("=")[0].strip()
-        known = {f"training.{each}" for name in names for each in ModelRegistry.get(name).Params.names()}
+        known = {
+            f"training.{each}" for name in names if ModelRegistry.info(name).is_installed for each in ModelRegistry.get(name).Params.names()
+        }
         do = did_you_mean(key, known)
         raise UsageError("config/unknown-param", expected="a parameter of one of these models", came=ascii(key)[:80], do=do, where="--set")
 

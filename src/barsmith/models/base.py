@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field
 
-from barsmith.errors import DataError, UsageError
+from barsmith.errors import DataError
 from barsmith.metrics.classification import confidences, signals
-from barsmith.models.libraries import install_command, missing
+from barsmith.models.libraries import missing, missing_library
 from barsmith.models.params import CLASSES, AnyParams, ModelParams
 from barsmith.models.rows import checked_rows
 
@@ -182,15 +182,8 @@ class BaseModel(ABC):
 
     def check_machine(self) -> None:
         """Raise UsageError where this machine cannot train the model with its parameters: `models/missing-library`, `config/device`."""
-        if not hasattr(self, "info") or not (lacking := missing(self.info.needs)):
-            return
-        raise UsageError(
-            "models/missing-library",
-            expected=f"the library {' and '.join(lacking)}",
-            came="none installed",
-            do=f"run `make install`, or `{install_command(lacking)}`",
-            where=f"model {self.info.name}",
-        )
+        if hasattr(self, "info") and (lacking := missing(self.info.needs)):
+            raise missing_library(self.info.name, lacking)
 
     def save(self, folder: Path) -> None:
         """Write the fitted state into `folder`. Here: every attribute that is an array or plain data; override for anything else."""

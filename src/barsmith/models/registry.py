@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from barsmith.errors import BarsmithError, UsageError, did_you_mean
 from barsmith.models.base import BaseModel
-from barsmith.models.libraries import missing
+from barsmith.models.libraries import missing, missing_library
 from barsmith.models.params import ModelParams, dotted
 
 ENTRY_POINTS = "barsmith.models"
@@ -276,10 +276,10 @@ class ModelRegistry:
 
     @staticmethod
     def get(name: str) -> type[BaseModel]:
-        """The class. Raises UsageError `config/unknown-name`, or `models/module` where another package's model cannot be loaded."""
+        """The class. Raises UsageError `config/unknown-name`, `models/missing-library`, or `models/module` where another package's model cannot be loaded."""
         if name not in registered:
             if name in SHIPPED:
-                importlib.import_module(SHIPPED[name][0])
+                load_shipped(name)
             elif name in plugins():
                 load_plugin(plugins()[name])
             else:
@@ -295,6 +295,17 @@ class ModelRegistry:
 
 def unknown(name: str, known: Iterable[str]) -> UsageError:
     return UsageError("config/unknown-name", expected="a model's name", came=repr(name)[:80], do=did_you_mean(str(name)[:80], known))
+
+
+def load_shipped(name: str) -> None:
+    """Import a shipped model, which registers itself, and with it the library behind it."""
+    module, needs = SHIPPED[name]
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in needs:
+            raise
+        raise missing_library(name, needs) from error
 
 
 def load_plugin(point: EntryPoint) -> None:

@@ -16,6 +16,7 @@ from barsmith.models.base import PredictionOutput
 from barsmith.models.params import CLASSES
 from barsmith.models.softmax import softmax_row
 from barsmith.models.storage import read_file
+from barsmith.models.trees.forest import LARGEST
 
 FILE = "weights.json"
 
@@ -58,6 +59,9 @@ class LinearSoftmax:
             raise IntegrityError(
                 "bundle/structure", expected=expected, came=came, do="restore the file, or train and save the model again", where=where
             )
+        if not max(np.abs(weights).max(), np.abs(intercepts).max()) <= LARGEST:  # NaN compares false
+            do = "restore the file, or train and save the model again"
+            raise IntegrityError("bundle/structure", expected=f"numbers up to {LARGEST:g}", came="larger ones", do=do, where=where)
         return cls(weights, intercepts)
 
 
