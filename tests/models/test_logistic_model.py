@@ -68,6 +68,7 @@ def test_importance_follows_the_weights():
         {"weights": [["a"] * 5] * 3, "intercepts": [0.0] * 3},
         {"weights": [[0.0] * 5, [0.0] * 4, [0.0] * 5], "intercepts": [0.0] * 3},
         {"weights": 10**400, "intercepts": [0.0] * 3},
+        {"weights": [[1e308] * 5] * 3, "intercepts": [0.0] * 3},
         {"intercepts": [0.0] * 3},
         [],
     ],

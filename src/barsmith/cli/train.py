@@ -80,7 +80,8 @@ def train(
             modules=[path.absolute() for path in modules or ()],
             track=track or None,
         )
-    return Report(training.as_dict() | {"peak_mib": peak_mib()}, says_of(training))
+    stopped_by = int(training.told.as_dict().get("interrupted") or 0)
+    return Report(training.as_dict() | {"peak_mib": peak_mib()}, says_of(training), exit_code=stopped_by)
 
 
 def several(

@@ -43,7 +43,7 @@ class Trainer:
     seed: int
     progress: Progress | None = None
     checkpoint: Checkpoint | None = None
-    interrupted: bool = False
+    interrupted: int = 0  # the exit code that the signal asks for, 130 or 143
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
@@ -63,10 +63,10 @@ class Trainer:
         try:
             while self.done.epochs < self.params.max_epochs and not self.is_stopped:
                 self.epoch()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as problem:
             if not self.done.epochs:
                 raise
-            self.interrupted = True
+            self.interrupted = getattr(problem, "exit_code", 130)
         self.network.load_state_dict(self.done.kept)
         return self.done
 
