@@ -188,3 +188,29 @@ def test_the_real_bars_have_the_gaps_that_were_counted_by_others(
 def test_the_real_close_stamps_read_as_opens_are_suspected(real_data: Path) -> None:
     raw = read_raw(real_data / "MES_raw_sample.csv", Rules("MES", timezone="UTC", sessions=EQUITY))
     assert raw.quality.warned("bars/stamp-convention") == 3  # the fourth session is cut
+
+
+def days(shift: int, count: int = 8) -> pl.DataFrame:
+    """Whole sessions of eight trading days in a row, moved by so many minutes."""
+    return sessions(*[(7, day) for day in (8, 9, 10, 11, 15, 16, 17, 18)][:count], shift=shift)
+
+
+@pytest.mark.parametrize("shift", [60, -60, 300, -360])
+def test_a_file_on_another_clock_trades_through_the_breaks_and_stands_still_elsewhere(shift: int) -> None:
+    """Found by a review: minutes of Chicago read as New York's were ready for training."""
+    found = warning(days(shift), "bars/zone", sessions=EQUITY)
+    assert found is not None
+    assert found.count >= 5
+    assert "zone" in found.note
+
+
+def test_the_market_s_own_clock_bars_in_the_breaks_alone_and_empty_fillers_are_no_other_zone() -> None:
+    assert warning(days(0), "bars/zone", sessions=EQUITY) is None
+    through = minute_bars(8 * 1440, datetime(2025, 7, 7, 22, 0, tzinfo=UTC))
+    assert warning(through, "bars/zone", sessions=EQUITY) is None  # never stands still
+    fillers = days(60).with_columns(volume=pl.when(pl.col("datetime").dt.hour() == 21).then(0.0).otherwise(pl.col("volume")))
+    assert warning(fillers, "bars/zone", sessions=EQUITY) is None
+
+
+def test_too_few_breaks_show_no_zone() -> None:
+    assert warning(days(60, count=3), "bars/zone", sessions=EQUITY) is None

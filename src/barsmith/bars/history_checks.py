@@ -21,6 +21,10 @@ SCALE = np.sqrt(10.0)
 SPIKE, BACK = 0.10, 0.02
 FULL = 0.5
 CROWD = 60
+DAILY = 240
+"""A break of the market of four hours or less is a daily one."""
+IDLE = 30
+LEAST_BREAKS = 5
 
 
 def check_history(rows: Rows, quality: Quality, *, sessions: Sessions | None, tick_size: float | None, history: bool, where: str) -> None:
@@ -37,6 +41,7 @@ def check_history(rows: Rows, quality: Quality, *, sessions: Sessions | None, ti
         _warn_gaps(time, steps, quality)
     else:
         _warn_sessions(time, sessions, quality)
+        _warn_zone(time, rows["volume"], sessions, quality)
     _warn_volume(rows["volume"], time, quality)
     _warn_stale(rows, quality)
     _warn_scale(rows, quality)
@@ -110,6 +115,30 @@ def _warn_closed_days(outside: np.ndarray, sessions: Sessions, quality: Quality)
     if crowded.any():
         note = f"times the calendar has the market closed with {CROWD} bars or more"
         quality.warn("bars/calendar", int(crowded.sum()), _times(outside[first[crowded]]), note)
+
+
+def _warn_zone(time: np.ndarray, volume: np.ndarray, sessions: Sessions, quality: Quality) -> None:
+    """Most daily breaks traded through, and most sessions standing still elsewhere: the market's clock is another than this file's."""
+    number = sessions.numbers(time)
+    seen = np.unique(number[number >= 0])
+    before = seen[:-1][np.diff(seen) == 1]
+    closes, opens = sessions.closes[before], sessions.opens[before + 1]
+    is_daily = (opens > closes) & (opens - closes <= DAILY)
+    before, closes, opens = before[is_daily], closes[is_daily], opens[is_daily]
+    if len(before) < LEAST_BREAKS:
+        return
+    traded = time[(number < 0) & (volume > 0)]
+    crowded = np.searchsorted(traded, opens) - np.searchsorted(traded, closes) >= (opens - closes) / 2
+    inside = number >= 0
+    edges = np.concatenate((sessions.opens[before] - 1, time[inside], sessions.closes[before]))
+    of = np.concatenate((before, number[inside], before))
+    order = np.lexsort((edges, of))
+    edges, of = edges[order], of[order]
+    idle = np.unique(of[1:][(np.diff(edges) > IDLE) & (np.diff(of) == 0)])
+    still = np.isin(before, idle)
+    if crowded.mean() > FULL and still.mean() > FULL:
+        note = f"of {len(before)} daily breaks of the market are traded through, while {int(still.sum())} sessions stand still for half an hour or more: the zone or the stamps of this file are not what was said"
+        quality.warn("bars/zone", int(crowded.sum()), _times(closes[crowded]), note)
 
 
 def _warn_stamps(time: np.ndarray, numbers: np.ndarray, sessions: Sessions, quality: Quality) -> None:

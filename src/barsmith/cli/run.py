@@ -156,6 +156,8 @@ def report_of(record: dict[str, Any]) -> Report:
     )
     if bars.get("suspected_rolls"):
         read += f" and {counted([one['certainty'] for one in bars['suspected_rolls']])}, which the file does not mark: see the report"
+    if bars.get("rolls_outside"):
+        read += f"; of `rolls` these are not between the file's minutes and change nothing: {', '.join(bars['rolls_outside'])}"
     says: list[str | Table] = [f"{record['symbol']} run {record['run_id']}: {record['features']} features; base bars: {splits}", read]
     return Report(record, [*says, *record["tuning"], *findings_of(record), f"report in {record['report']}"])
 

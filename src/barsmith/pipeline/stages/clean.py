@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from barsmith.bars import cleaning
-from barsmith.bars.minutes import Minutes
+from barsmith.bars.minutes import Minutes, moment
 from barsmith.bars.rolls import roll_list
 from barsmith.bars.sessions import load_sessions
 from barsmith.bars.unmarked_rolls import suspected_rolls
@@ -42,4 +42,6 @@ def clean(ingest: RawData, instrument: Instrument, hours: SessionSettings, rules
         )
     known = roll_list(minutes)
     suspects = [] if known or minutes.names else suspected_rolls(minutes.time, minutes.bars, table, instrument.symbol)
+    outside = [time for time in rolls if not minutes.time[0] < time <= minutes.time[-1]]
+    counts["rolls_outside"] = [f"{moment(time):%Y-%m-%d %H:%M} UTC" for time in outside]
     return CleanMinutes(minutes, {**counts, "suspected_rolls": [one.as_dict() for one in suspects]}, known)

@@ -20,6 +20,7 @@ from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.datasets import DataSets
 from barsmith.pipeline.stages.ga_optimize import MOST_ROWS, TunedBarriers
+from barsmith.pipeline.stages.ingest import RawData
 from barsmith.pipeline.stages.labeling import RawLabels
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
@@ -62,6 +63,7 @@ class Validated:
 
 @stage
 def validation(
+    ingest: RawData,
     clean: CleanMinutes,
     calendar: Calendar,
     labeling: RawLabels,
@@ -81,7 +83,7 @@ def validation(
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
     horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
     moved = drifts(settled_matrix(scaling.train, chosen.kept), settled_matrix(scaling.val, chosen.kept), chosen.kept)
-    found = examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels, moved)
+    found = [*misread(ingest), *examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels, moved)]
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
     prices = Prices.of(clean.minutes, instrument, hours, base, labels)
     compared = worth_of_tuning(ga_optimize, prices, calendar, mtf, labeling, scaling, random_seed)
@@ -93,6 +95,13 @@ def validation(
     alike = pl.DataFrame(ordered.astype(np.float32), schema=names)
     earned, leaned_on, drift = ([asdict(one) for one in some] for some in (compared, important, moved))
     return Validated(feature_set, [finding.as_dict() for finding in found], earned, leaned_on, clusters(tree, chosen.kept), alike, drift)
+
+
+def misread(raw: RawData) -> list[Finding]:
+    """The warnings of the reader with which nobody should train: every bar is at another hour than it says."""
+    found = [warning for warning in raw.quality["warnings"] if warning["code"] == "bars/zone"]
+    do = "ask `barsmith inspect` for the file's zone and stamps, and set ingest.timezone or ingest.timestamps"
+    return [Finding(one["code"], f"{one['count']} {one['note']}; {do}", int(one["count"])) for one in found]
 
 
 def importance(scaled: ScaledFrames, kept: Sequence[str], horizon: int, seed: np.random.SeedSequence) -> list[Importance]:
