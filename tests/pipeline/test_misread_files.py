@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from barsmith.cli.run import report_of
-from barsmith.pipeline.api import run
+from barsmith.pipeline.api import run, validate
 
 
 def test_a_file_on_another_clock_is_not_ready_and_a_roll_outside_it_is_named(copied: Path) -> None:
@@ -20,6 +20,7 @@ def test_a_file_on_another_clock_is_not_ready_and_a_roll_outside_it_is_named(cop
     first = record["findings"][0]
     assert (first["code"], first["severity"]) == ("bars/zone", "error")
     assert "barsmith inspect" in first["what"]
+    assert not validate(copied, symbol="MES")["is_ready"]
     told = "\n".join(str(line) for line in report_of(record).says)
     assert "2030-01-01 00:00 UTC" in told
     report = Path(record["report"]).with_suffix(".md").read_text()

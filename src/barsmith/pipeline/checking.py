@@ -26,10 +26,11 @@ from barsmith.pipeline.run_data import RunData
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
+from barsmith.pipeline.stages.ingest import RawData
 from barsmith.pipeline.stages.mtf import FeatureTable
 from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
-from barsmith.pipeline.stages.validation import Validated, examined
+from barsmith.pipeline.stages.validation import Validated, examined, misread
 from barsmith.validation.checks import Finding
 from barsmith.validation.feature_checks import columns_with_another_role, scaled_otherwise
 from barsmith.validation.label_checks import dropped_by_outcome, reads_past_its_end
@@ -53,7 +54,7 @@ def check_run(data: RunData) -> dict[str, Any]:
         data.settings.validation,
         data.settings.labels,
     )
-    made_elsewhere = [*other_roles(data), *made_again(data), *searched_elsewhere(data)]
+    made_elsewhere = [*misread(data.field("ingest", RawData, "quality")), *other_roles(data), *made_again(data), *searched_elsewhere(data)]
     found = [*made_elsewhere, *other_labels(data), *other_features(data), *relabelled(data), *found]
     return {
         "run_id": data.run_id,

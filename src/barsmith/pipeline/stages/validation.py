@@ -83,7 +83,7 @@ def validation(
     chosen = uncorrelated(settled_matrix(scaling.train, mtf.names), mtf.names, settings.max_correlation)
     horizons = [int(horizon) for horizon in datasets.manifest["horizons"]]
     moved = drifts(settled_matrix(scaling.train, chosen.kept), settled_matrix(scaling.val, chosen.kept), chosen.kept)
-    found = [*misread(ingest), *examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels, moved)]
+    found = [*misread(ingest.quality), *examined(scaling, mtf, splits, chosen.kept, horizons, settings, labels, moved)]
     feature_set = {"kept": list(chosen.kept), "constant": list(chosen.constant), "correlated": dict(chosen.correlated)}
     prices = Prices.of(clean.minutes, instrument, hours, base, labels)
     compared = worth_of_tuning(ga_optimize, prices, calendar, mtf, labeling, scaling, random_seed)
@@ -97,9 +97,9 @@ def validation(
     return Validated(feature_set, [finding.as_dict() for finding in found], earned, leaned_on, clusters(tree, chosen.kept), alike, drift)
 
 
-def misread(raw: RawData) -> list[Finding]:
+def misread(quality: Mapping[str, Any]) -> list[Finding]:
     """The warnings of the reader with which nobody should train: every bar is at another hour than it says."""
-    found = [warning for warning in raw.quality["warnings"] if warning["code"] == "bars/zone"]
+    found = [warning for warning in quality["warnings"] if warning["code"] == "bars/zone"]
     do = "ask `barsmith inspect` for the file's zone and stamps, and set ingest.timezone or ingest.timestamps"
     return [Finding(one["code"], f"{one['count']} {one['note']}; {do}", int(one["count"])) for one in found]
 
