@@ -6,6 +6,8 @@ import importlib
 import json
 import os
 import platform
+import re
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +16,10 @@ BENCHMARKS = ("ladder", "live_bar", "one_row", "catalogue", "labels", "tuning", 
 LIBRARIES = ("numpy", "numba", "polars", "pandas", "TA-Lib", "xgboost-cpu", "pyarrow", "lightgbm", "catboost", "torch")
 HEAD = """# Measured
 
-Written by `make bench`. A claim is a ratio within one run, because times on one machine wander by tens of percent from day to day.
+Written by `make bench`, or a part of it by `bench/run.py NAME ...`: each section says when and where. A claim is a ratio within one run, because times on one machine
+wander by tens of percent from day to day.
 """
+FOLDER = Path(__file__).parent
 
 
 def machine() -> str:
@@ -35,18 +39,24 @@ def flat(result: dict, before: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def main() -> None:
-    folder = Path(__file__).parent
-    lines = [HEAD, f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; " + ", ".join(f"{name} {version(name)}" for name in LIBRARIES) + ".", ""]
-    for name in BENCHMARKS:
-        module = importlib.import_module(name)
-        result = module.measure()
-        print(json.dumps({name: result}, indent=1), flush=True)
-        lines += [f"## {result.pop('claim', name)}", "", (module.__doc__ or "").strip(), "", "| figure | value |", "|---|---|"]
-        lines += [f"| {key} | {value} |" for key, value in flat(result)]
-        lines.append("")
-    (folder / "RESULTS.md").write_text("\n".join(lines))
+def section(name: str) -> str:
+    """One benchmark, run now."""
+    module = importlib.import_module(name)
+    result = module.measure()
+    print(json.dumps({name: result}, indent=1), flush=True)
+    known = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    lines = [f"## {result.pop('claim', name)}", "", (module.__doc__ or "").strip(), ""]
+    lines += [f"Run on {datetime.now(UTC):%Y-%m-%d}, {machine()}; {known}.", "", "| figure | value |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {key} | {value} |" for key, value in flat(result)), ""])
+
+
+def main(names: list[str]) -> None:
+    file = FOLDER / "RESULTS.md"
+    known = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->|\Z)", file.read_text() if file.exists() else "", re.DOTALL))
+    for name in names or BENCHMARKS:
+        known[name] = section(name) + "\n"
+        file.write_text(HEAD + "\n" + "".join(f"<!-- {each} -->\n{known[each]}" for each in BENCHMARKS if each in known))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
