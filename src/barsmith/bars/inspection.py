@@ -52,12 +52,12 @@ def inspect_file(path: Path | str, *, symbol: str | None = None, known: Mapping[
     source, notes = Source.of(*read_columns(read_file(path))), Notes()
     tell_form(source, notes)
     symbol = tell_symbol(source, notes, symbol, known)
-    wall, is_utc = stamps_of(source, notes)
+    stamps = stamps_of(source, notes)
     values = tell_prices(source, notes)
     tick = tick_of([values[name] for name in FIELDS[:4]])
     closes = values["close"][np.isfinite(values["close"])]
     contract = tell_market(notes, symbol, tick, float(np.median(closes)) if len(closes) else 0.0, known)
-    clock = tell_clock(source, notes, wall[source.outright()], values["volume"], contract, is_utc=is_utc)
+    source, clock = tell_clock(source, notes, stamps, values["volume"], contract)
     sessions = tell_sessions(notes, clock, contract)
     raw, suspects = None, []
     if not notes.is_open("ingest.timezone"):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from barsmith.bars.inspection_claim import Lie, refuted
 from barsmith.bars.inspection_market import Source, Vendor
 from barsmith.bars.inspection_notes import LIKELY, SURE, UNKNOWN, Notes
 from barsmith.bars.inspection_time import CALENDARS, Clock, Fit, clock_of, opening_jump
 from barsmith.bars.minutes import as_minutes
 from barsmith.bars.sessions import Sessions, load_sessions
-from barsmith.bars.timestamps import UNITS, read_stamps
+from barsmith.bars.timestamps import UNITS, Stamps, read_stamps
 from barsmith.errors import DataError
 from barsmith.instruments import Instrument
 
@@ -22,25 +23,24 @@ SHIFTED = 4
 """Stretches that begin an hour off, from which a zone is not the one of the stamps."""
 MINUTE_JUMP = 1.5
 """The volume of the regular open's minute over that of the minute before, from which it says something."""
-TOO_FEW = "the file shows too few breaks of the market to tell"
 SHIFTS = "A wrong answer shifts every bar by a minute."
 
 
-def stamps_of(source: Source, notes: Notes) -> tuple[np.ndarray, bool]:
-    """Minutes of the stamps as they stand, and whether they are UTC."""
+def stamps_of(source: Source, notes: Notes) -> Stamps:
+    """Minutes of the stamps: UTC where they name a zone, else as they stand, with the zone ""."""
     try:
         stamps = read_stamps(source.frame, timezone=None, epoch_unit=None, where=source.name)
     except DataError as error:
         if error.code == "bars/epoch-unit":
-            return _epochs(source, notes, error), True
+            return _epochs(source, notes, error)
         if error.code != "bars/no-timezone":
             raise
-        return read_stamps(source.frame, timezone="UTC", epoch_unit=None, where=source.name).time, False
+        return Stamps(read_stamps(source.frame, timezone="UTC", epoch_unit=None, where=source.name).time, "")
     notes.says("timezone", stamps.zone, SURE, "the stamps name it" if "/" in stamps.zone else "the stamps say it")
-    return stamps.time, True
+    return stamps
 
 
-def _epochs(source: Source, notes: Notes, error: DataError) -> np.ndarray:
+def _epochs(source: Source, notes: Notes, error: DataError) -> Stamps:
     """Stamps that are numbers: only one unit puts them into this age a minute apart."""
     for unit in UNITS:
         try:
@@ -49,32 +49,41 @@ def _epochs(source: Source, notes: Notes, error: DataError) -> np.ndarray:
             continue
         notes.says("timezone", "UTC", SURE, f"the stamps count {unit} since 1970: no other unit gives days of our age")
         notes.sets("ingest.epoch_unit", unit, SURE)
-        return stamps.time
+        return Stamps(stamps.time, "UTC")
     raise error
 
 
-def tell_clock(source: Source, notes: Notes, wall: np.ndarray, volume: np.ndarray, contract: Instrument | None, *, is_utc: bool) -> Clock:
-    """Zone and convention from the market's breaks, else the vendor's habit, else a question. wall, volume: of bars of single contracts."""
-    traded = wall[volume > 0] if (volume > 0).sum() * 2 > len(volume) else wall  # fillers stand in the breaks as well
+def tell_clock(source: Source, notes: Notes, stamps: Stamps, volume: np.ndarray, contract: Instrument | None) -> tuple[Source, Clock]:
+    """Zone and convention from the market's breaks, else the vendor's habit, else a question. volume: of bars of single contracts.
+
+    Returns the file as well, without the zone that its stamps claim where the breaks refute it.
+    """
+    counts = source.outright()
+    if (volume > 0).sum() * 2 > len(volume):
+        counts[counts] = volume > 0  # fillers stand in the breaks as well
     never_closes = contract is not None and contract.calendar not in CALENDARS
     calendars = (contract.calendar,) if contract is not None else CALENDARS
-    clock = Clock(None, None, {}, ()) if never_closes else clock_of(np.unique(traded), is_utc=is_utc, calendars=calendars)
+    is_utc = bool(stamps.zone)
+    clock = Clock(None, None, {}, ()) if never_closes else clock_of(np.unique(stamps.time[counts]), is_utc=is_utc, calendars=calendars)
+    lie = None
+    if is_utc and contract is not None and not never_closes and (doubt := refuted(source, notes, stamps, counts, clock, contract)):
+        source, clock, lie = doubt
     best = clock.best if clock.is_known else None
-    if not is_utc and best is not None:
-        _tell_zone(notes, clock, best, source.vendor)
+    if best is not None and (lie or not is_utc):
+        _tell_zone(notes, clock, best, source.vendor, lie)
     elif not is_utc:
-        _ask_zone(notes, source.vendor)
+        _ask_zone(notes, clock, source.vendor)
     if best is not None:
         _tell_end(notes, clock, best, source.vendor)
     else:
-        _ask_end(notes, source.vendor)
-    return clock
+        _ask_end(notes, clock, source.vendor)
+    return source, clock
 
 
-def _tell_zone(notes: Notes, clock: Clock, best: Fit, vendor: Vendor | None) -> None:
+def _tell_zone(notes: Notes, clock: Clock, best: Fit, vendor: Vendor | None, lie: Lie | None) -> None:
     """The zone that fits, unless its clock changes on other days, or another one has the same clock in this file."""
     if best.shifted >= SHIFTED:
-        notes.says("timezone", f"nearly {best.zones[0]}", UNKNOWN, f"{best.told()}, but {best.shifted} an hour off")
+        notes.says("timezone", f"nearly {best.zones[0]}", UNKNOWN, f"{lie.told() if lie else best.told()}, but {best.shifted} an hour off")
         other = f"The clock of these stamps changes on other days than that of {best.zones[0]}"
         notes.asks("ingest.timezone", f"{other}, as MetaTrader servers' does, and no zone has it: export the stamps in UTC.")
         return
@@ -83,21 +92,24 @@ def _tell_zone(notes: Notes, clock: Clock, best: Fit, vendor: Vendor | None) -> 
     second = clock.second
     next_best = f"{second.zones[0]}, stamps as {second.timestamps}s" if second else ""
     against = f"; the next best reading ({next_best}): {second.begins[0]} and {second.ends[0]}" if second else ""
-    certainty = SURE if is_usual or (clock.is_sure and not clock.rivals) else LIKELY
-    notes.says("timezone", zone, certainty, f"{best.told()}{against}")
+    is_sure = clock.is_sure and not clock.rivals and (lie is None or lie.is_sure)
+    certainty = SURE if is_usual or is_sure else LIKELY
+    notes.says("timezone", zone, certainty, lie.told() if lie else f"{best.told()}{against}")
     notes.sets("ingest.timezone", zone, certainty)
+    if lie:
+        notes.asks("ingest.timezone", lie.asks(zone))
     if clock.rivals and not is_usual:
         agree = "In this file their clocks agree, so it reads the same; in another half of the year they part."
         notes.asks("ingest.timezone", f"Was it {zone}, or {' or '.join(clock.rivals[:3])}? {agree}")
 
 
-def _ask_zone(notes: Notes, vendor: Vendor | None) -> None:
+def _ask_zone(notes: Notes, clock: Clock, vendor: Vendor | None) -> None:
     if vendor is not None and vendor.timezone:
-        notes.says("timezone", vendor.timezone, LIKELY, f"{vendor.name}'s habit; {TOO_FEW}")
+        notes.says("timezone", vendor.timezone, LIKELY, f"{vendor.name}'s habit; {clock.trouble}")
         notes.sets("ingest.timezone", vendor.timezone, LIKELY)
         notes.asks("ingest.timezone", f"Were the stamps written in {vendor.timezone}, as {vendor.name} does?")
         return
-    notes.says("timezone", "", UNKNOWN, f"the stamps name none, and {TOO_FEW}")
+    notes.says("timezone", "", UNKNOWN, f"the stamps name none, and {clock.trouble}")
     notes.asks("ingest.timezone", "In which zone were the stamps written? UTC, America/Chicago, ...")
 
 
@@ -114,13 +126,13 @@ def _tell_end(notes: Notes, clock: Clock, best: Fit, vendor: Vendor | None) -> N
         notes.asks("ingest.timestamps", f"{usual}, this file's breaks say {best.timestamps}: was it changed?")
 
 
-def _ask_end(notes: Notes, vendor: Vendor | None) -> None:
+def _ask_end(notes: Notes, clock: Clock, vendor: Vendor | None) -> None:
     if vendor is not None and vendor.timestamps:
-        notes.says("timestamps", vendor.timestamps, LIKELY, f"{vendor.name}'s habit; {TOO_FEW}")
+        notes.says("timestamps", vendor.timestamps, LIKELY, f"{vendor.name}'s habit; {clock.trouble}")
         notes.sets("ingest.timestamps", vendor.timestamps, LIKELY)
         notes.asks("ingest.timestamps", f"Do stamps mark the {vendor.timestamps} of their minute, as {vendor.name}'s do? {SHIFTS}")
         return
-    notes.says("timestamps", "", UNKNOWN, TOO_FEW)
+    notes.says("timestamps", "", UNKNOWN, clock.trouble)
     notes.asks("ingest.timestamps", f"Do stamps mark the open or the close of their minute? open is written here. {SHIFTS}")
     notes.sets("ingest.timestamps", "open", UNKNOWN)
 
@@ -142,7 +154,7 @@ def tell_sessions(notes: Notes, clock: Clock, contract: Instrument | None) -> Se
         notes.says("sessions", "", UNKNOWN, "the file shows no breaks of a market that is known")
         return None
     name = contract.calendar.replace("_", " ")
-    notes.says("sessions", f"ETH of {name}", LIKELY, f"those of {contract.symbol}; {TOO_FEW}")
+    notes.says("sessions", f"ETH of {name}", LIKELY, f"those of {contract.symbol}; {clock.trouble}")
     return load_sessions(contract.calendar)
 
 

@@ -38,6 +38,10 @@ class Notes:
     def says(self, what: str, found: str, certainty: str, evidence: str) -> None:
         self.findings.append(Evidence(what, found, certainty, evidence))
 
+    def takes_back(self, what: str) -> None:
+        """A finding that another one refutes."""
+        self.findings = [finding for finding in self.findings if finding.what != what]
+
     def sets(self, key: str, value: Any, certainty: str) -> None:
         self.settings[key], self.certainty[key] = value, certainty
 

@@ -72,13 +72,21 @@ class Clock:
     """best: the reading that fits best, None where no break shows anything. second: the best of those that mean other moments.
 
     by_convention: {open|close: the best fit of that convention}. rivals: zones whose clock agrees with the best one's in this file, but
-    not all year round.
+    not all year round. breaks: stretches of trading that were held against the sessions.
     """
 
     best: Fit | None
     second: Fit | None
     by_convention: dict[str, Fit]
     rivals: tuple[str, ...]
+    breaks: int = 0
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not known."""
+        if 2 * (self.breaks - 1) < ENOUGH or (self.best is not None and self.best.share >= FITS):
+            return "the file shows too few breaks of the market to tell"
+        return f"of {self.breaks} stretches of trading too few begin and end with a session"
 
     @property
     def margin(self) -> int:
@@ -106,12 +114,12 @@ def clock_of(minutes: np.ndarray, *, is_utc: bool, calendars: Sequence[str]) -> 
     fits = [fit for offset, zones in groups.items() for fit in _fits(first, last, np.array(offset), zones, tables, int(minutes[0] // 1440))]
     ranked = sorted(fits, key=lambda fit: (-fit.hits, fit.hours != "ETH"))
     if not ranked or ranked[0].hits == 0:
-        return Clock(None, None, {}, ())
+        return Clock(None, None, {}, (), len(first))
     best = ranked[0]
     second = next((fit for fit in ranked if (fit.zones, fit.timestamps) != (best.zones, best.timestamps)), None)
     of_zone = [fit for fit in ranked if fit.zones == best.zones and (fit.calendar, fit.hours) == (best.calendar, best.hours)]
     by_convention = {fit.timestamps: fit for fit in reversed(of_zone)}
-    return Clock(best, second, by_convention, () if is_utc else rivals(best.zones, minutes))
+    return Clock(best, second, by_convention, () if is_utc else rivals(best.zones, minutes), len(first))
 
 
 def stretches(minutes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
