@@ -10,7 +10,8 @@ from barsmith.pipeline.training_result import Judged, Training, summary_rows
 
 HOW = {
     "model": "As the model accounts for itself (gain or size of the coefficients). A feature may count and yet tell nothing new.",
-    "permutation": "Rise of the validation log loss when one feature is shuffled; below zero the model would do better without it.",
+    "permutation": "Rise of the validation log loss when one feature is shuffled, once; of windows over a sample of them, 20,000 divided by the number of features. "
+    "Below zero the model would do better without it. There is no interval: small differences are noise.",
 }
 CALIBRATION = (
     "Rows are put together by the probability that was said. On the dotted line half of what is called 50 % comes; below it the model says too much. "

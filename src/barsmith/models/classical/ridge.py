@@ -65,7 +65,7 @@ class RidgeModel(BaseModel):
         history = {"train": [log_loss(y_train, self.predict(X_train).probabilities, weight_train)]}
         if X_val is not None:
             history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
-        return TrainingMetrics(seconds=time.perf_counter() - started, history=history, n_fit=len(rows), n_stop=0, notes=parts.notes)
+        return TrainingMetrics(seconds=time.perf_counter() - started, history=history, n_fit=len(parts.y), n_stop=0, notes=parts.notes)
 
     def predict(self, X: Any) -> PredictionOutput:
         """Raises DataError `models/nan-input`, `models/shape`."""

@@ -115,7 +115,7 @@ class SVMModel(BaseModel):
         if X_val is not None:
             history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
         seconds = time.perf_counter() - started
-        return TrainingMetrics(seconds=seconds, history=history, n_fit=len(rows), n_stop=0, seed=seed, notes=parts.notes)
+        return TrainingMetrics(seconds=seconds, history=history, n_fit=len(parts.y), n_stop=0, seed=seed, notes=parts.notes)
 
     def predict(self, X: Any) -> PredictionOutput:
         """Raises DataError `models/nan-input`, `models/shape`."""
