@@ -12,10 +12,11 @@ import numpy as np
 from barsmith.artifacts import parse_json, write_json
 from barsmith.compiled import njit
 from barsmith.errors import IntegrityError
-from barsmith.models.base import PredictionOutput
+from barsmith.models.base import BaseModel, PredictionOutput
 from barsmith.models.params import CLASSES
+from barsmith.models.rows import checked_rows
 from barsmith.models.softmax import softmax_row
-from barsmith.models.storage import read_file
+from barsmith.models.storage import not_fitted, params_of, read_file, read_names, write_card
 from barsmith.models.trees.forest import LARGEST
 
 FILE = "weights.json"
@@ -63,6 +64,39 @@ class LinearSoftmax:
             do = "restore the file, or train and save the model again"
             raise IntegrityError("bundle/structure", expected=f"numbers up to {LARGEST:g}", came="larger ones", do=do, where=where)
         return cls(weights, intercepts)
+
+
+class LinearModel(BaseModel):
+    """A model whose fit finds a `LinearSoftmax` over scaled rows: everything but the fit."""
+
+    _linear: LinearSoftmax | None = None
+
+    def predict(self, X: Any) -> PredictionOutput:
+        """Raises DataError `models/nan-input`, `models/shape`."""
+        if self._linear is None:
+            raise not_fitted(self)
+        return self._linear.answers(checked_rows(X, self.feature_names, self._linear.weights.shape[1]))
+
+    def get_feature_importance(self) -> dict[str, float]:
+        """Share of the absolute weights by feature; they compare because the rows are scaled."""
+        if self._linear is None:
+            raise not_fitted(self)
+        return self._linear.shares(self.feature_names)
+
+    def save(self, folder: Path) -> None:
+        """`weights.json` and the card."""
+        if self._linear is None:
+            raise not_fitted(self)
+        self._linear.save(folder)
+        write_card(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises IntegrityError `bundle/format`, `bundle/structure`."""
+        model = cls(params_of(cls, folder))
+        model.feature_names = read_names(folder)
+        model._linear = LinearSoftmax.load(folder, len(model.feature_names))
+        return model
 
 
 @njit(nogil=True)

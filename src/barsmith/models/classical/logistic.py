@@ -5,23 +5,21 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
-from barsmith.models.classical.linear import LinearSoftmax
+from barsmith.models.base import TrainingMetrics
+from barsmith.models.classical.linear import LinearModel, LinearSoftmax
 from barsmith.models.importance import log_loss
 from barsmith.models.params import EarlyStopping, ModelParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
-from barsmith.models.storage import not_fitted, params_of, read_names, write_card
 
 
 @register(name="logistic", family="classical", reads="tabular")
-class LogisticModel(BaseModel):
+class LogisticModel(LinearModel):
     """A linear score for each class, softmax over the three, with an L2 penalty. Source: Hastie, Tibshirani & Friedman (2009), section 4.4.
 
     The rows must be scaled. A class that the training rows lack gets one row at the origin, so that it keeps a small probability.
@@ -34,8 +32,6 @@ class LogisticModel(BaseModel):
         early_stopping: EarlyStopping = EarlyStopping(enabled=False)
 
         rounds: ClassVar[bool] = False
-
-    _linear: LinearSoftmax | None = None
 
     def fit(
         self,
@@ -78,30 +74,3 @@ class LogisticModel(BaseModel):
             n_stop=0,
             notes=(f"not converged after {params.max_iter} iterations: raise training.max_iter",) if is_cut_short else (),
         )
-
-    def predict(self, X: Any) -> PredictionOutput:
-        """Raises DataError `models/nan-input`, `models/shape`."""
-        if self._linear is None:
-            raise not_fitted(self)
-        return self._linear.answers(checked_rows(X, self.feature_names, self._linear.weights.shape[1]))
-
-    def get_feature_importance(self) -> dict[str, float]:
-        """Share of the absolute weights by feature; they compare because the rows are scaled."""
-        if self._linear is None:
-            raise not_fitted(self)
-        return self._linear.shares(self.feature_names)
-
-    def save(self, folder: Path) -> None:
-        """`weights.json` and the card."""
-        if self._linear is None:
-            raise not_fitted(self)
-        self._linear.save(folder)
-        write_card(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Raises IntegrityError `bundle/format`, `bundle/structure`."""
-        model = cls(params_of(cls, folder))
-        model.feature_names = read_names(folder)
-        model._linear = LinearSoftmax.load(folder, len(model.feature_names))
-        return model

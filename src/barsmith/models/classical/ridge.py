@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.base import TrainingMetrics
 from barsmith.models.classical.calibration import matrix_scaling, parted
-from barsmith.models.classical.linear import LinearSoftmax
+from barsmith.models.classical.linear import LinearModel, LinearSoftmax
 from barsmith.models.importance import log_loss
 from barsmith.models.params import EarlyStopping, ModelParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
-from barsmith.models.storage import not_fitted, params_of, read_names, write_card
 
 
 @register(name="ridge", family="classical", reads="tabular")
-class RidgeModel(BaseModel):
+class RidgeModel(LinearModel):
     """Least squares on targets +1 and -1 for each class, with an L2 penalty. Source: Hoerl & Kennard (1970); Platt (1999) for probabilities.
 
     The rows must be scaled. `X_val` calibrates: a multinomial logistic regression turns the three values into probabilities, and
@@ -33,8 +31,6 @@ class RidgeModel(BaseModel):
         early_stopping: EarlyStopping = EarlyStopping(enabled=False)
 
         rounds: ClassVar[bool] = False
-
-    _linear: LinearSoftmax | None = None
 
     def fit(
         self,
@@ -66,30 +62,3 @@ class RidgeModel(BaseModel):
         if X_val is not None:
             history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
         return TrainingMetrics(seconds=time.perf_counter() - started, history=history, n_fit=len(parts.y), n_stop=0, notes=parts.notes)
-
-    def predict(self, X: Any) -> PredictionOutput:
-        """Raises DataError `models/nan-input`, `models/shape`."""
-        if self._linear is None:
-            raise not_fitted(self)
-        return self._linear.answers(checked_rows(X, self.feature_names, self._linear.weights.shape[1]))
-
-    def get_feature_importance(self) -> dict[str, float]:
-        """Share of the absolute weights by feature; they compare because the rows are scaled."""
-        if self._linear is None:
-            raise not_fitted(self)
-        return self._linear.shares(self.feature_names)
-
-    def save(self, folder: Path) -> None:
-        """`weights.json` and the card."""
-        if self._linear is None:
-            raise not_fitted(self)
-        self._linear.save(folder)
-        write_card(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Raises IntegrityError `bundle/format`, `bundle/structure`."""
-        model = cls(params_of(cls, folder))
-        model.feature_names = read_names(folder)
-        model._linear = LinearSoftmax.load(folder, len(model.feature_names))
-        return model
