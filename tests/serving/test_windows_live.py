@@ -162,3 +162,15 @@ def test_a_window_with_a_hole_in_it_is_refused_by_whoever_predicts(seeing: Bundl
     with pytest.raises(DataError) as told:
         predict_model(model, X)
     assert told.value.code == "models/nan-input"
+
+
+def test_a_model_of_rows_takes_its_own_columns_too(workspace: Path, fresh: pl.DataFrame) -> None:
+    training = train(workspace, model="logistic", overrides=["training.strategy=single", "training.features=[rsi_*, cci_20, hour_*]"])
+    assert set(training.container.feature_names) <= {"rsi_14", "cci_20", "hour_sin", "hour_cos"}
+    assert "rsi_14" in training.container.feature_names
+    bundle = create_bundle(training.run_dir, "rows", workspace)
+    assert bundle.plan.names == training.container.feature_names
+    assert parity(bundle, fresh[:200]).mismatches == 0
+    with pytest.raises(UsageError) as told:  # a column made of another timeframe is not among those of `single`
+        train(workspace, model="logistic", overrides=["training.strategy=single", "training.features=[rsi_on_15m]"])
+    assert told.value.code == "config/unknown-name"

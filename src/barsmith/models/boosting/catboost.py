@@ -21,7 +21,7 @@ from barsmith.models.boosting.catboost_files import read_trees, written
 from barsmith.models.boosting.gpu import has_gpu
 from barsmith.models.boosting.quantised import quantised
 from barsmith.models.fitting import Progress
-from barsmith.models.params import CLASSES, EarlyStopping, ModelParams
+from barsmith.models.params import CLASSES, EarlyStopping, RowParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
@@ -42,7 +42,7 @@ class CatBoostModel(BaseModel):
     no third class. Importance is CatBoost's PredictionValuesChange, its share by feature.
     """
 
-    class Params(ModelParams):
+    class Params(RowParams):
         n_estimators: int = Field(default=300, ge=1, le=100_000)
         learning_rate: float = Field(default=0.05, gt=0.0, le=1.0)
         max_depth: int = Field(default=6, ge=1, le=12)

@@ -20,7 +20,7 @@ from barsmith.models.boosting.gpu import has_gpu
 from barsmith.models.boosting.lightgbm_files import read_forest
 from barsmith.models.boosting.quantised import quantised
 from barsmith.models.fitting import Progress
-from barsmith.models.params import CLASSES, ModelParams
+from barsmith.models.params import CLASSES, RowParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
@@ -52,7 +52,7 @@ class LightGBMModel(BaseModel):
     softmax. `X_val` decides when to stop; the rounds after the best one are dropped. Importance is the share of the total gain.
     """
 
-    class Params(ModelParams):
+    class Params(RowParams):
         n_estimators: int = Field(default=300, ge=1, le=100_000)
         learning_rate: float = Field(default=0.05, gt=0.0, le=1.0)
         num_leaves: int = Field(default=31, ge=2, le=131_072)

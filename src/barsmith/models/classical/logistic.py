@@ -13,7 +13,7 @@ from pydantic import Field
 from barsmith.models.base import TrainingMetrics
 from barsmith.models.classical.linear import LinearModel, LinearSoftmax
 from barsmith.models.importance import log_loss
-from barsmith.models.params import EarlyStopping, ModelParams
+from barsmith.models.params import EarlyStopping, RowParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 
@@ -26,7 +26,7 @@ class LogisticModel(LinearModel):
     Importance is the share of the absolute weights.
     """
 
-    class Params(ModelParams):
+    class Params(RowParams):
         C: float = Field(default=1.0, gt=0.0, le=1e9)
         max_iter: int = Field(default=1000, ge=1, le=1_000_000)
         early_stopping: EarlyStopping = EarlyStopping(enabled=False)

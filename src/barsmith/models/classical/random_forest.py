@@ -15,7 +15,7 @@ from barsmith.errors import IntegrityError
 from barsmith.models.array_files import read_arrays, refuse, write_arrays
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.importance import log_loss
-from barsmith.models.params import CLASSES, EarlyStopping, ModelParams
+from barsmith.models.params import CLASSES, EarlyStopping, RowParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 from barsmith.models.storage import not_fitted, params_of, read_names, write_card
@@ -43,7 +43,7 @@ class RandomForestModel(BaseModel):
     mean decrease of impurity. A row is answered in microseconds and with scikit-learn's probabilities, for which it takes 22 ms.
     """
 
-    class Params(ModelParams):
+    class Params(RowParams):
         n_estimators: int = Field(default=200, ge=1, le=10_000)
         max_depth: int = Field(default=8, ge=1, le=32)
         min_samples_leaf: int = Field(default=50, ge=1, le=10**9)

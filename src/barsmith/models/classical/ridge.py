@@ -13,7 +13,7 @@ from barsmith.models.base import TrainingMetrics
 from barsmith.models.classical.calibration import matrix_scaling, parted
 from barsmith.models.classical.linear import LinearModel, LinearSoftmax
 from barsmith.models.importance import log_loss
-from barsmith.models.params import EarlyStopping, ModelParams
+from barsmith.models.params import EarlyStopping, RowParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 
@@ -26,7 +26,7 @@ class RidgeModel(LinearModel):
     is folded into the weights. Importance is the share of the absolute weights.
     """
 
-    class Params(ModelParams):
+    class Params(RowParams):
         alpha: float = Field(default=1.0, gt=0.0, le=1e12)
         early_stopping: EarlyStopping = EarlyStopping(enabled=False)
 

@@ -18,7 +18,7 @@ from barsmith.models.array_files import read_arrays, refuse, write_arrays
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.classical.calibration import Parts, matrix_scaling, parted
 from barsmith.models.importance import log_loss
-from barsmith.models.params import CLASSES, EarlyStopping, ModelParams
+from barsmith.models.params import CLASSES, EarlyStopping, RowParams
 from barsmith.models.registry import register
 from barsmith.models.rows import checked_rows
 from barsmith.models.softmax import softmax_row
@@ -65,7 +65,7 @@ class SVMModel(BaseModel):
     multinomial logistic regression turns the three values into probabilities, and is folded into the weights.
     """
 
-    class Params(ModelParams):
+    class Params(RowParams):
         kernel: Literal["approximate", "exact"] = "approximate"
         C: float = Field(default=1.0, gt=0.0, le=1e9)
         gamma: float | None = Field(default=None, gt=0.0, le=1e6)
