@@ -123,7 +123,8 @@ def _exponent(folder: Path) -> None:
 text_case("C15", "config/non-finite", "scaling: {clip: .nan}", "labels: {k_up: .inf}", "scaling: {clip: -.Inf}", "scaling: {clip: nan}")
 text_case("C17", "config/out-of-range", "purge_bars: 1" + "0" * 400, "scaling: {clip: 1" + "0" * 400 + "}")
 text_case("C19", "config/out-of-range", "label_horizons: [-5]", "label_horizons: [0]", says="at least 1 and at most 1000")
-text_case("C20", "config/horizons", "label_horizons: []", "label_horizons: [5, 5]", "label_horizons: [20, 5]")
+text_case("C20", "config/horizons", "label_horizons: []", says="name one at least")
+text_case("C20", "config/horizons", "label_horizons: [20, 5, 5]", "label_horizons: [20, 5]", says="write label_horizons: [5, 20]")
 text_case("C23", "config/leakage", "purge_bars: 19", "labels: {max_bars: 61}", "label_horizons: [100]")
 text_case("C24", "config/out-of-range", "embargo_bars: -1", "embargo_bars: 10000001")
 text_case("C25", "config/timeframe", "base_timeframe: 7min", "base_timeframe: banana", "timeframes: [5m, 7m]", says="1m, 5m, 10m")
@@ -205,6 +206,8 @@ def _unknown_family(folder: Path) -> None:
     chosen_features(settings_of(folder, "features: {params: {rsj: {n: [3]}}}").features, [], ["5m"], "5m")
 
 
+text_case("C28", "config/unknown-name", "scaling: {pass_through: [foo]}", says="expected one of flags, bounded, came 'foo'")
+text_case("C28", "config/unknown-name", "ingest: {epoch_unit: h}", says="expected one of s, ms, us, ns, came 'h'")
 model_case("C28", "config/unknown-name", "training.max_depth=3", model="xgbost", says="did you mean xgboost")
 
 

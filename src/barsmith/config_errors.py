@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -37,7 +37,7 @@ def _words(problem: Any, keys: Keys) -> tuple[str, str, str, str]:
     if kind == "finite_number":
         return "config/non-finite", "a finite number", str(value), "write a number"
     if kind == "literal_error":
-        known = [str(choice) for choice in _choices(keys)]
+        known = _choices(getattr(_field(keys), "annotation", None))
         return "config/unknown-name", "one of " + ", ".join(known), shown(value), did_you_mean(str(value), known)
     if isinstance(value, str) and value.lower().lstrip("+-.") in ("nan", "inf", "infinity") and _wants_number(kind):
         return "config/non-finite", "a finite number", shown(value), "write a number"
@@ -126,5 +126,8 @@ def _range(keys: Keys) -> str:
     return f"a number {low} and {high}"
 
 
-def _choices(keys: Keys) -> tuple[Any, ...]:
-    return get_args(getattr(_field(keys), "annotation", None))
+def _choices(annotation: Any) -> list[str]:
+    """The words of every Literal in an annotation: itself, what a list holds, or one side of a union."""
+    if get_origin(annotation) is Literal:
+        return [str(choice) for choice in get_args(annotation)]
+    return [choice for part in get_args(annotation) for choice in _choices(part)]

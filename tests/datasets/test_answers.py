@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 from sklearn.metrics import roc_auc_score
 
 from barsmith.bars.minutes import as_datetime
@@ -40,12 +40,25 @@ def rows(n: int, label: np.ndarray, feature: np.ndarray) -> pl.DataFrame:
     )
 
 
-@pytest.mark.parametrize(("spread", "is_accused"), [(0.25, True), (0.7, True), (1.5, False)])
-def test_a_label_is_recognised_under_noise_of_most_of_its_size(spread: float, is_accused: bool) -> None:
+@pytest.mark.parametrize(("spread", "sure"), [(0.25, [True]), (0.7, [True]), (1.5, [False]), (6.0, [])])
+def test_a_label_is_recognised_under_noise_of_most_of_its_size_and_suspected_under_more(spread: float, sure: list[bool]) -> None:
+    """Under noise of s standard deviations the likeness is 2 Phi(sqrt 2 / s) - 1: 0.65 for 1.5, 0.19 for 6."""
     rng = np.random.default_rng(5)
     label = rng.choice([-1, 0, 1], 4000)
     found = answers_among(rows(4000, label, label + rng.normal(0, spread, 4000)), ["feature"], [5])
-    assert [one.answer for one in found] == (["label_h5"] if is_accused else [])
+    assert [(one.answer, one.is_sure) for one in found] == [("label_h5", each) for each in sure]
+    if spread == 1.5:
+        assert found[0].likeness == pytest.approx(2 * norm.cdf(np.sqrt(2) / spread) - 1, abs=0.03)
+
+
+def test_nothing_is_suspected_where_few_labels_make_half_a_likeness_chance() -> None:
+    """Noise of 1.5 on 150 labels of each direction, 5 bars long: 30 spans, against 80 spans of 400."""
+    rng = np.random.default_rng(5)
+    found = {}
+    for each in (150, 400):
+        label = np.repeat([-1, 1], each)
+        found[each] = answers_among(rows(2 * each, label, label + rng.normal(0, 1.5, 2 * each)), ["feature"], [5])
+    assert (found[150], [one.is_sure for one in found[400]]) == ([], [False])
 
 
 def test_few_labels_that_happen_to_be_in_order_accuse_nobody_and_the_label_itself_still_does() -> None:

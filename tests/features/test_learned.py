@@ -159,7 +159,22 @@ def test_a_learner_that_does_not_give_params_is_named(answer):
     assert "broken" in str(refused.value)
 
 
-def test_nothing_to_learn_from_is_said():
+def test_too_few_bars_to_learn_from_are_told_with_those_that_would_do_and_what_asks_for_them():
+    """1,000 minutes are 200 bars of 5m; a mean of 500 bars has settled on the 500th."""
+    long = centred(ta.SMA(close, timeperiod=500), share=0.1)
+    features = {"quick": centred(CHANGE, share=0.1), "slow": long, "slower": centred(ta.SMA(close, timeperiod=600), share=0.1)}
     with pytest.raises(DataError) as refused:
-        learned(centred(ta.SMA(close, timeperiod=500), share=0.1), slices=[(START, START + 1000)])
+        learn({**features, "again": long * 2}, MINUTES, base="5m", sessions=SESSIONS, slices=[(START, START + 1000)], seed=7)
     assert refused.value.code == "features/nothing-to-learn"
+    assert refused.value.expected == "500 training bars of 5m, after which the inputs of centred have settled"
+    assert refused.value.came == "200"
+    assert "--set 'features.drop=[slow, slower, again]'" in refused.value.do
+    past = START + 500 * 5 + 60  # an hour of break
+    ((_, found),) = learned(long, slices=[(START, past)]).items()
+    assert found.rows == 1
+
+
+def test_bars_enough_without_a_number_on_them_are_told_apart_from_too_few():
+    with pytest.raises(DataError) as refused:
+        learned(centred(close / (close - close), share=0.1), slices=[(START, START + 1000)])
+    assert refused.value.came == "200, in none of which all of them are numbers"

@@ -13,7 +13,8 @@ import pytest
 
 from barsmith.config import LabelSettings
 from barsmith.pipeline.data_pictures import alike, by_session, label_shares, shares_by_hour, stretch_of
-from barsmith.pipeline.data_sections import counted, family_rows, model_rows
+from barsmith.pipeline.data_report import reasons
+from barsmith.pipeline.data_sections import counted, family_rows, labels_say, model_rows
 from barsmith.pipeline.leak_report import SEARCHES, leak_rows
 from barsmith.pipeline.quality_tables import MEANING, quality_rows, roll_row
 from barsmith.validation import feature_checks, label_checks
@@ -32,6 +33,16 @@ def test_no_label_of_the_closed_test_split_is_counted_or_drawn():
     assert counted(one, "5") == counted(other, "5") == {"short": 1, "neutral": 1, "long": 1, "unlabelled": 1}
     assert label_shares(one).to_json() == label_shares(other).to_json()
     assert shares_by_hour(one).to_json() == shares_by_hour(other).to_json()
+
+
+@pytest.mark.parametrize(
+    ("count", "suspects", "horizons"), [(1, "At 1 place the", "at 1 horizon;"), (3, "At 3 places the", "at 3 horizons;")]
+)
+def test_one_and_many_are_told_apart_and_a_suspect_may_lie_within_a_session(count: int, suspects: str, horizons: str):
+    told = SimpleNamespace(errors=[], findings=[], symbol="MES", cleaned={"suspected_rolls": [{}] * count})
+    assert any(line.startswith(suspects) for line in reasons(told))
+    labels = SimpleNamespace(barriers=dict.fromkeys(map(str, range(count))), base="5m", longest="5")
+    assert horizons in labels_say(labels)
 
 
 def test_rows_that_were_not_asked_are_no_unlabelled_ones_and_meta_labels_have_names_of_their_own():
@@ -74,8 +85,8 @@ def test_alike_features_stand_together_and_each_large_group_is_framed_where_its_
     assert figure.layout.yaxis.ticktext == ("1",)
 
 
-def audited(*codes: str) -> list[dict[str, object]]:
-    findings = [{"code": code, "severity": "error", "what": "", "columns": []} for code in codes]
+def audited(*codes: str, severity: str = "error") -> list[dict[str, object]]:
+    findings = [{"code": code, "severity": severity, "what": "", "columns": []} for code in codes]
     split = {"counts": {"train": 700, "val": 150, "test": 150}}
     facts = SimpleNamespace(
         symbol="MES", features=["a", "b", "c"], feature_set={"kept": ["a"]}, barriers={"5": {}}, split=split, findings=findings
@@ -91,6 +102,12 @@ def test_a_leak_that_was_found_is_told_in_its_own_line_and_in_no_other(search):
         assert set(results.values()) == {"none found", "not looked at"}
 
 
+def test_a_suspicion_is_not_told_as_a_leak_that_was_found():
+    results = [row["result"] for row in audited("datasets/answer-suspected", severity="warning")]
+    assert results.count("suspected 1 (see Findings)") == 1
+    assert not any(result.startswith("FOUND") for result in results)
+
+
 def test_the_audit_says_over_what_it_looked_and_who_looks_for_the_rest():
     rows = audited()
     assert [row["result"] for row in rows].count("none found") == len(SEARCHES)
@@ -99,7 +116,7 @@ def test_the_audit_says_over_what_it_looked_and_who_looks_for_the_rest():
     assert rest == {"not in this run; ask: barsmith features audit --symbol MES", "not in this run; ask: barsmith validate --symbols MES"}
 
 
-def test_every_error_about_a_leak_that_a_run_can_find_is_in_the_audit():
+def test_every_finding_about_a_leak_that_a_run_can_find_is_in_the_audit():
     """The checks that `examine` calls say in their docstrings which leak they look for; all of their codes must have a line."""
     told = {code for search in SEARCHES for code in search.codes}
     sources = "".join(Path(str(module.__file__)).read_text() for module in (feature_checks, label_checks))

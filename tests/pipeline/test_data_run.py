@@ -239,6 +239,7 @@ def test_a_run_whose_stage_fails_is_told_and_the_next_one_goes_on(copied: Path, 
     with pytest.raises(DataError) as refused:
         load_run_data(copied, "MES")
     assert refused.value.code == "data/not-run"
+    assert refused.value.came.endswith(f"run {failed} has not finished")
     assert done_in(again(copied)) == ("labeling", "ga_optimize", "final_labels", "splits")  # the later ones' earlier results still stand
     assert artifacts(copied) == before
 
@@ -251,6 +252,17 @@ def test_a_run_refused_at_its_first_stage_leaves_the_data_of_the_last_one(copied
     before["data/raw/MES_1m.parquet"] = path.read_bytes()
     assert artifacts(copied) == before
     assert load_run_data(copied, "MES").run_id == min(path.name for path in (copied / "runs").iterdir())
+
+
+def test_data_of_which_a_stage_was_made_alone_is_of_no_run_and_is_told_so(copied: Path, market: SmallMarket) -> None:
+    alone = run(copied, symbol="MES", overrides=["labels.k_up=2.5"], only="labeling")
+    with pytest.raises(DataError) as refused:
+        load_run_data(copied, "MES")
+    assert (refused.value.code, refused.value.came) == ("data/not-run", f"labeling remade alone by run {alone['run_id']}")
+    assert "`barsmith run --symbols MES`" in refused.value.do
+    assert f"`barsmith rerun {market.run['run_id']}`" in refused.value.do
+    assert done_in(rerun(copied, market.run["run_id"])) == ("labeling",)
+    assert load_run_data(copied, "MES").run_id > alone["run_id"]
 
 
 def test_two_runs_at_once_are_one_run_and_one_that_is_told_who_is_at_work(copied: Path) -> None:

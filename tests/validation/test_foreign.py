@@ -108,6 +108,34 @@ def test_a_planted_leak_is_found(planted: str, tmp_path: Path) -> None:
     assert code in errors(lying)
 
 
+@pytest.mark.parametrize(
+    ("answer", "disguised", "honest"),
+    [("label_h20", pl.col("label_h20").cast(float), "0.17"), ("return_h20", pl.col("return_h20") * 1000, "0.22")],
+)
+def test_13_an_answer_in_disguise_is_a_suspicion_that_leaves_the_tables_ready(
+    answer: str, disguised: pl.Expr, honest: str, tmp_path: Path
+) -> None:
+    """4,000 rows, two in five of them up and as many down, are 80 spans of 20 bars for each: enough to suspect."""
+    raw = {"train": table(0, 4000, 1), "val": table(40_000, 600, 2)}
+    scaler = RobustScaler.fit(settled_matrix(raw["train"], FEATURES), FEATURES)
+    honest_ones = {name: scaled(part, scaler) for name, part in raw.items()}
+    assert "datasets/answer-suspected" not in codes(left(tmp_path / "honest", honest_ones))
+    noise = np.random.default_rng(7)
+    mixed = {
+        name: part.with_columns(clock=disguised.fill_null(0) + pl.Series(noise.normal(0, 1.4, len(part)))) for name, part in raw.items()
+    }
+    scaler = RobustScaler.fit(settled_matrix(mixed["train"], FEATURES), FEATURES)
+    told = check_foreign(left(tmp_path / "mixed", {name: scaled(part, scaler) for name, part in mixed.items()}), SETTINGS)
+    ((what, severity),) = [(one["what"], one["severity"]) for one in told["findings"] if one["code"] == "datasets/answer-suspected"]
+    assert (severity, told["is_ready"]) == ("warning", True)
+    assert f"clock may be made of {answer}" in what
+    assert f"honest features of real bars come to {honest}" in what
+
+
+def codes(path: Path) -> set[str]:
+    return {one["code"] for one in check_foreign(path, SETTINGS)["findings"]}
+
+
 def test_the_kept_features_are_those_that_train_chooses(tmp_path: Path) -> None:
     folder = left(tmp_path, tables())
     manifest = folder / "feature_set_manifest.json"

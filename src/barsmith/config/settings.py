@@ -102,7 +102,8 @@ class Settings(Section):
     def _check_horizons(self) -> None:
         horizons = self.label_horizons
         if not horizons or list(horizons) != sorted(set(horizons)):
-            expected, do = "one horizon or more, from short to long, each once", "sort label_horizons"
+            expected = "one horizon or more, from short to long, each once"
+            do = f"write label_horizons: {sorted(set(horizons))}" if horizons else "name one at least, as label_horizons: [20]"
             raise wrong("config/horizons", expected, shown(list(horizons)), do, "label_horizons")
         shortest = self.labels.max_bars or horizons[0]
         if self.labels.method == "trend_scanning" and shortest < self.labels.trend_min_bars:

@@ -15,33 +15,42 @@ SAME, MOST_ROWS = 0.999, 5_000
 DIRECTION, TIMEOUT = 0.9, 0.95
 """Likeness from which a feature is an answer with noise on it. On the real bars honest features come to 0.17 for up against down, 0.22 for
 the return and 0.63 for timeouts (over two weeks of them 0.48, 0.29 and 0.74)."""
-LEAST_SPANS = 30
-"""Labels that do not overlap, of the rarer kind, below which only the answer itself is told from chance."""
+LIKE_DIRECTION, LIKE_TIMEOUT = 0.5, 0.8
+"""Likeness above which a feature is suspected: further from those honest ones than they are from nothing, and less than an accusation."""
+LEAST_SPANS, SPANS_TO_SUSPECT = 30, 60
+"""Labels that do not overlap, of the rarer kind, below which only the answer itself is told from chance, and below which nothing is suspected:
+of 60 against 60 a likeness of 0.5 is 4.7 standard errors of chance, so that of hundreds of features none comes there."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A feature, the answer that it repeats, how alike they are, and over how many rows that was taken."""
+    """A feature, the answer that it repeats, how alike they are, and over how many rows that was taken.
+
+    is_sure: an accusation, else a suspicion. honest: how alike this answer and an honest feature of the real bars are at most.
+    """
 
     feature: str
     answer: str
     likeness: float
     rows: int
+    is_sure: bool
+    honest: float
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An answer to compare with, over some rows. level: from where a feature is accused. is_class: it is one of two, else a quantity."""
+    """An answer to compare with, over some rows. levels: above which a feature is accused, and suspected. is_class: it is one of two, else a quantity."""
 
     name: str
     rows: pl.DataFrame
     values: pl.Expr
-    level: float
+    levels: tuple[float, float] = (SAME, SAME)
+    honest: float = 0.0
     is_class: bool = False
 
 
 def answers_among(train: pl.DataFrame, features: Sequence[str], horizons: Sequence[int]) -> list[Answer]:
-    """The features that rise and fall with an answer of their own row, each with the one that it resembles most.
+    """The features that rise and fall with an answer of their own row, each with the one that it resembles most; an accusation before a suspicion.
 
     Compared by ranks, so that scaling, clipping or a logarithm do not hide it, over some 5,000 rows spread evenly. A foreign table need
     not have returns or weights.
@@ -61,9 +70,11 @@ def answers_among(train: pl.DataFrame, features: Sequence[str], horizons: Sequen
             ranks = of_all if asked.rows is taken else asked.rows.select(columns).to_numpy()
             answer = asked.rows.select(asked.values.cast(pl.Float64).rank()).to_series().to_numpy()
             alike = likeness(ranks, answer, is_class=asked.is_class)
-            for j in np.flatnonzero(alike > asked.level).tolist():
-                one = Answer(features[j], asked.name, float(alike[j]), len(asked.rows))
-                if one.feature not in found or one.likeness > found[one.feature].likeness:
+            accused, suspected = asked.levels
+            for j in np.flatnonzero(alike > suspected).tolist():
+                one = Answer(features[j], asked.name, float(alike[j]), len(asked.rows), bool(alike[j] > accused), asked.honest)
+                other = found.get(one.feature)
+                if other is None or (one.is_sure, one.likeness) > (other.is_sure, other.likeness):
                     found[one.feature] = one
     return [found[name] for name in features if name in found]
 
@@ -74,17 +85,24 @@ def asked_of(rows: pl.DataFrame, horizon: int, step: int) -> Iterator[Asked]:
 
     name = f"label_h{horizon}"
     label, values = pl.col(name), rows[name]
-    least = LEAST_SPANS * horizon / step
+    span = horizon / step
     ends = rows.filter(label.is_in([values.min(), values.max()]))
-    yield Asked(name, ends, label, DIRECTION if rarer(ends[name]) >= least else SAME, is_class=True)
+    direction = (DIRECTION, LIKE_DIRECTION)
+    yield Asked(name, ends, label, levels(rarer(ends[name]) / span, *direction), honest=0.17, is_class=True)
     if values.n_unique() > 2:
-        yield Asked(f"{name} = 0", rows, label == 0, TIMEOUT if rarer(values == 0) >= least else SAME, is_class=True)
+        yield Asked(f"{name} = 0", rows, label == 0, levels(rarer(values == 0) / span, TIMEOUT, LIKE_TIMEOUT), honest=0.63, is_class=True)
     if f"return_h{horizon}" in rows.columns:
-        yield Asked(f"return_h{horizon}", rows, pl.col(f"return_h{horizon}"), DIRECTION if len(rows) >= least else SAME)
+        yield Asked(f"return_h{horizon}", rows, pl.col(f"return_h{horizon}"), levels(len(rows) / span, *direction), honest=0.22)
     if f"sample_weight_h{horizon}" in rows.columns:
-        yield Asked(f"sample_weight_h{horizon}", rows, pl.col(f"sample_weight_h{horizon}"), SAME)
+        yield Asked(f"sample_weight_h{horizon}", rows, pl.col(f"sample_weight_h{horizon}"))
     ends_after = (pl.col(f"label_end_h{horizon}") - pl.col("decision")).dt.total_minutes()
-    yield Asked(f"label_end_h{horizon} - decision", rows, ends_after, SAME)
+    yield Asked(f"label_end_h{horizon} - decision", rows, ends_after)
+
+
+def levels(spans: float, accused: float, suspected: float) -> tuple[float, float]:
+    """The likeness above which a feature is accused, and suspected, where so many labels do not overlap."""
+    accused = accused if spans >= LEAST_SPANS else SAME
+    return accused, suspected if spans >= SPANS_TO_SUSPECT else accused
 
 
 def rarer(values: pl.Series) -> int:

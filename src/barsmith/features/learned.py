@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from barsmith.bars.base_bars import bar_minutes, clock_of, rungs
 from barsmith.bars.minutes import Minutes
 from barsmith.bars.sessions import Sessions
 from barsmith.config import shown
@@ -24,7 +25,7 @@ from barsmith.features.graph import Expr, On, Operand, Several, expr
 from barsmith.features.kernels import Kernel, StepKernel
 from barsmith.features.plain import source_hash
 from barsmith.features.plan import Plan
-from barsmith.features.registry import Feature
+from barsmith.features.registry import Feature, settling
 
 Learning = Callable[[list[np.ndarray], tuple[float, ...], np.random.SeedSequence], Sequence[float]]
 Key = TypeVar("Key")
@@ -171,14 +172,42 @@ def learn(
                 sequences = rows_of(Plan(inputs, base=timeframe, sessions=sessions), minutes, slices)
                 rows = sum(map(len, sequences))
                 if not rows:
-                    raise DataError(
-                        "features/nothing-to-learn",
-                        expected=f"training bars of {timeframe} on which the inputs of {node.learner.name} have settled",
-                        came="none",
-                        do="bring a longer file, or leave these features out (features.drop)",
-                    )
+                    raise nothing_to_learn(features, base, key, minutes, sessions, slices)
                 params = learned_by(node, sequences, np.random.SeedSequence([seed, int(key, 16)]))
                 found[key] = LearnedParams(formula(node), timeframe, rows, params)
+    return found
+
+
+def nothing_to_learn(
+    features: Mapping[str, Expr], base: str, key: str, minutes: Minutes, sessions: Sessions, slices: Sequence[tuple[int, int]]
+) -> DataError:
+    """The bars that the node with this key asks for, those that there are in the longest stretch, and every feature that too few leave out."""
+    nodes = [(name, *one) for name, e in features.items() for one in learned_nodes(e, base)]
+    timeframe, node = next((timeframe, node) for _, its_key, timeframe, node in nodes if its_key == key)
+    needs = needed(node, timeframe)
+    longest = max(needs, key=lambda name: needs[name] * bar_minutes(name)[1])
+    there = max(
+        (len(rungs(part, sessions, [longest])[longest]) for part in (stretch(minutes, *one) for one in slices) if len(part)), default=0
+    )
+    out = dict.fromkeys(
+        name for name, its_key, its, other in nodes if its_key == key or (there and needed(other, its).get(longest, 0) > there)
+    )
+    many = "up to " if clock_of(longest) else ""
+    return DataError(
+        "features/nothing-to-learn",
+        expected=f"{many}{needs[longest]:,} training bars of {longest}, after which the inputs of {node.learner.name} have settled",
+        came=f"{there:,}" + ("" if there < needs[longest] else ", in none of which all of them are numbers"),
+        do=f"bring a longer file, leave train more rows (splits.train_pct, splits.purge_bars), or leave out what reads {node.learner.name}, "
+        f"besides what is dropped already: --set 'features.drop=[{', '.join(out)}]'",
+    )
+
+
+def needed(node: Learned, timeframe: str) -> dict[str, int]:
+    """Bars by timeframe until all inputs have settled."""
+    found: dict[str, int] = {}
+    for each in node.inputs:
+        for name, bars in settling(each, timeframe).items():
+            found[name] = max(found.get(name, 0), bars)
     return found
 
 

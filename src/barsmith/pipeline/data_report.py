@@ -28,7 +28,7 @@ def reasons(facts: Facts) -> list[str]:
     suspects = len(facts.cleaned.get("suspected_rolls", []))
     if suspects:
         lines.append(
-            f"At {suspects} session opens the contract may have changed without a mark in the file: see Suspected changes of contract."
+            f"At {suspects} place{'s' if suspects > 1 else ''} the contract may have changed without a mark in the file: see Suspected changes of contract."
         )
     not_here = f"barsmith validate --symbols {facts.symbol} and barsmith features audit --symbol {facts.symbol}"
     return [*lines, f"The run's own checks are not all there are: see Leak audit for those of {not_here}."]

@@ -112,8 +112,9 @@ def split_rows(facts: Facts) -> list[dict[str, Any]]:
 
 
 def labels_say(facts: Facts) -> str:
+    horizons = f"{len(facts.barriers)} horizon{'s' if len(facts.barriers) > 1 else ''}"
     return (
-        f"What came after each bar, at {len(facts.barriers)} horizons; distances in the unit named, patience in bars of {facts.base}. "
+        f"What came after each bar, at {horizons}; distances in the unit named, patience in bars of {facts.base}. "
         "Shares are of the labelled bars. Unlabelled: the bars after which too little is known, or a change of contract follows."
         f" The pictures are of horizon {facts.longest}; test is left out."
     )

@@ -30,6 +30,7 @@ from barsmith.labels.outcomes import Barriers
 from barsmith.models.fitting import reads_with
 from barsmith.models.params import ModelParams, RowParams, RungParams, WindowParams
 from barsmith.models.registry import ModelInfo
+from barsmith.pipeline.mixed_runs import mixed
 from barsmith.pipeline.run_folder import RunFolder
 from barsmith.pipeline.stages.clean import CleanMinutes
 from barsmith.pipeline.stages.final_labels import FinalLabels
@@ -203,15 +204,20 @@ def check_whole(rows: int, first_test_row: int) -> None:
 
 
 def load_run_data(workspace: Path, symbol: str) -> RunData:
-    """The data of the latest finished run of `symbol`. Raises DataError `data/not-run` where there is none, or one that did not finish."""
+    """The data of the latest finished run of `symbol`.
+
+    Raises DataError `data/not-run` where there is none, where one did not finish, and where a stage was since made alone.
+    """
     store = Store(workspace, symbol)
     entries = store.entries()
-    if "validation" not in entries:
-        raise no_data(symbol, "a finished data run")
     keys = {name: entry.key for name, entry in entries.items()}
+    finished = []
     for path in sorted((workspace / "runs").glob("*/manifest.json"), reverse=True):
         manifest = read_sealed(path)
-        if manifest.get("symbol") == symbol and manifest.get("keys") == keys:
+        if manifest.get("symbol") != symbol:
+            continue
+        if manifest.get("keys") == keys:
             settings, _ = RunFolder.find(workspace, path.parent.name).config()
             return RunData(workspace, symbol, path.parent.name, settings, store, entries)
-    raise no_data(symbol, "a data run that finished")
+        finished.append(manifest)
+    raise mixed(workspace, symbol, keys, finished) if finished and entries else no_data(symbol, "a finished data run")

@@ -33,10 +33,17 @@ def columns_with_another_role(features: Sequence[str]) -> Iterator[Finding]:
 
 
 def answers_among_features(train: pl.DataFrame, features: Sequence[str], horizons: Sequence[int]) -> Iterator[Finding]:
-    """Leak 13 under another name: a column that rises and falls with the label, return, weight or label end of its own row."""
+    """Leak 13 under another name: a column that rises and falls with the label, return, weight or label end of its own row.
+
+    One that does so less than an answer, and more than honest features do, is a warning.
+    """
     for one in answers_among(train, features, horizons):
-        what = f"{one.feature} says what {one.answer} says (likeness of ranks {one.likeness:.3f} of 1)"
-        yield Finding("datasets/answer", what, one.rows, (one.feature,))
+        alike = f"likeness of ranks {one.likeness:.3f} of 1"
+        if one.is_sure:
+            yield Finding("datasets/answer", f"{one.feature} says what {one.answer} says ({alike})", one.rows, (one.feature,))
+            continue
+        what = f"{one.feature} may be made of {one.answer} ({alike}; honest features of real bars come to {one.honest:g}): see where it comes from"
+        yield Finding("datasets/answer-suspected", what, one.rows, (one.feature,), "warning")
 
 
 def not_finite(X: np.ndarray, features: Sequence[str], where: str) -> Iterator[Finding]:
