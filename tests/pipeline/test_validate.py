@@ -12,6 +12,7 @@ import pytest
 from rewriting import SCALED, rewrite_json, rewrite_table
 
 from barsmith.artifacts import read_json
+from barsmith.cli.validate import told as sentences
 from barsmith.datasets.roles import roles_of
 from barsmith.datasets.scaling import RobustScaler
 from barsmith.datasets.selection import uncorrelated
@@ -59,6 +60,10 @@ def test_an_honest_run_is_ready_and_all_its_files_are_compared(market: SmallMark
     data = [path for path in (market.workspace / "data").rglob("*") if path.suffix in (".parquet", ".json") and path.parent.name != "raw"]
     assert told["files"] == len([path for path in data if path.name != "state.json"])
     assert {finding["severity"] for finding in told["findings"]} <= {"warning"}
+    assert [line for line in sentences(told) if line.startswith("not checked: ")] == [
+        f"not checked: {what}" for what in told["not_checked"]
+    ]
+    assert len(told["not_checked"]) == 3
 
 
 def test_a_workspace_without_a_run_has_nothing_to_validate(tmp_path: Path) -> None:

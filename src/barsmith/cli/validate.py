@@ -57,6 +57,7 @@ def validate(
 
 def told(record: dict[str, Any]) -> Iterator[str]:
     yield f"{record['symbol']} run {record['run_id']}: {record['files']} files are what their manifest says"
+    yield from (f"not checked: {what}" for what in record["not_checked"])
     yield from findings_of(record)
 
 

@@ -20,7 +20,7 @@ from barsmith.instruments import Instrument, instrument
 from barsmith.labels.making import asked_sides, make_labels, session_closes, unit_size
 from barsmith.labels.outcomes import Barriers, Labels
 from barsmith.labels.primary_signal import PrimarySignal
-from barsmith.labels.weights import final_weights, label_columns
+from barsmith.labels.weights import final_weights, label_columns, quality_columns
 from barsmith.pipeline.remaking import made_again, searched_elsewhere
 from barsmith.pipeline.run_data import RunData
 from barsmith.pipeline.stages.calendar import Calendar
@@ -39,7 +39,7 @@ TRIES = 5  # labels of each horizon whose future is changed
 
 
 def check_run(data: RunData) -> dict[str, Any]:
-    """{run_id, symbol, files, is_ready, findings}: files is the number whose hash was compared; a changed one is IntegrityError.
+    """{run_id, symbol, files, is_ready, findings, not_checked}: files is the number whose hash was compared; a changed one is IntegrityError.
 
     Of the test split the times are looked at and whether it was scaled as train was; no label of it is made again.
     """
@@ -62,7 +62,21 @@ def check_run(data: RunData) -> dict[str, Any]:
         "files": len(files),
         "is_ready": not any(finding.severity == "error" for finding in found),
         "findings": [finding.as_dict() for finding in found],
+        "not_checked": list(not_checked(data)),
     }
+
+
+def not_checked(data: RunData) -> Iterator[str]:
+    """What is taken as the run left it, and why."""
+    audit = f"`barsmith features audit --symbol {data.symbol}` looks for leaks in those of the catalogue"
+    yield f"features, those of other timeframes and what regimes have learned were not made again: {audit}"
+    of_test = "labels, label ends, returns, quality scores and weights of the test split were not made again: it stays closed"
+    yield of_test + (", and with uniqueness neither were validation's weights" if data.settings.labels.uniqueness else "")
+    yield "importance, clusters and the worth of the search were not made again: they are the report's, and no model reads them"
+    outside = {"events": data.settings.events, "signals": data.settings.labels.primary_signal}
+    files = " and ".join(what for what, file in outside.items() if file is not None)
+    if files:
+        yield f"your file of {files} was not read again"
 
 
 def other_roles(data: RunData) -> Iterator[Finding]:
@@ -102,7 +116,8 @@ def relabelled(data: RunData) -> list[Finding]:
     contract = instrument(data.symbol, settings)
     sessions = load_sessions(contract.calendar, settings.sessions.hours)
     minutes: Minutes = data.field("clean", CleanMinutes, "minutes")
-    stored: pl.DataFrame = data.field("final_labels", FinalLabels, "table")
+    table, quality = (data.field("final_labels", FinalLabels, name) for name in ("table", "quality"))
+    stored: pl.DataFrame = table.hstack(quality.drop("datetime"))
     first_test_row = data.field("splits", SplitRows, "split")["test"][0]
     opens = as_minutes(stored["datetime"][first_test_row : first_test_row + 1])
     minutes = minutes[: int(np.searchsorted(minutes.time, opens[0]))]
@@ -124,20 +139,25 @@ def relabelled(data: RunData) -> list[Finding]:
 
 
 def other_outcomes(stored: pl.DataFrame, labels: Labels, opens: np.ndarray, horizon: int, data: RunData) -> Iterator[Finding]:
-    """Labels, label ends and returns that are not those that the minutes give; weights that are not ranked among the train rows alone.
+    """Labels, label ends, returns and quality that are not those that the minutes give; weights that are not ranked among the train rows alone.
 
     With uniqueness a weight depends on the labels beside it, of which those of the test split are not known here: then only train is compared.
     """
     train = np.arange(*data.field("calendar", Calendar, "split")["train"])
     uniqueness = data.settings.labels.uniqueness
     weights = final_weights(labels, opens, train, uniqueness=uniqueness)
-    again = label_columns({horizon: labels}, {horizon: weights})
+    again = label_columns({horizon: labels}, {horizon: weights}).hstack(quality_columns({horizon: labels}, opens))
     sure = np.arange(len(labels)) < len(labels) - labels.max_bars  # the minutes after the last of these bars are the test split's
     for name, code, what in (
         ("label", "labels/other", "labels"),
         ("label_end", "labels/other-end", "label ends"),
         ("return", "labels/other-return", "returns"),
         ("sample_weight", "labels/other-weight", "sample weights"),
+        ("mae", "labels/other-quality", "adverse excursions"),
+        ("mfe", "labels/other-quality", "favourable excursions"),
+        ("pain_to_gain", "labels/other-quality", "ratios of pain to gain"),
+        ("quality", "labels/other-quality", "quality scores"),
+        ("bars", "labels/other-quality", "lives in bars"),
     ):
         column = f"{name}_h{horizon}"
         told, right = (_numbers(frame[column])[: len(labels)] for frame in (stored, again))
