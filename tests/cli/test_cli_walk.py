@@ -119,11 +119,12 @@ class TestStatusAndValidate:
         from barsmith.pipeline import api
 
         finding = {"code": "splits/overlap", "what": "a label of train ends in val", "rows": 1, "columns": [], "severity": "error"}
-        record = {"run_id": "r", "symbol": "MES", "files": 3, "is_ready": False, "findings": [finding]}
+        record = {"run_id": "r", "symbol": "MES", "files": 3, "is_ready": False, "findings": [finding], "not_checked": ["regimes"]}
         monkeypatch.setattr(api, "validate", lambda workspace, symbol: record)
         done = barsmith("validate", "--workspace", walked.workspace)
         assert done.code == 3
         assert "error: a label of train ends in val [splits/overlap]\nNOT ready" in done.out
+        assert "not checked: regimes" in done.out
 
 
 class TestTrain:
