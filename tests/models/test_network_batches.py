@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from drawn_windows import drawn_answers, windows
 
-torch = pytest.importorskip("torch")
-
-from barsmith.datasets.rungs import RungBars, RungWindows  # noqa: E402
-from barsmith.datasets.views import View  # noqa: E402
-from barsmith.models import ModelRegistry, fit_model, predict_model  # noqa: E402
-from barsmith.models.neural.batches import OnDevice, loss_weights, shares_of  # noqa: E402
+from barsmith.datasets.rungs import RungBars, RungWindows
+from barsmith.datasets.views import View
+from barsmith.models import ModelRegistry, fit_model, predict_model
+from barsmith.models.neural.batches import OnDevice, loss_weights, shares_of
 
 
 class Doubled(View):

@@ -6,15 +6,13 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from drawn_windows import drawn_answers, windows
 
-torch = pytest.importorskip("torch")
-
-import safetensors.torch  # noqa: E402
-
-from barsmith.errors import IntegrityError  # noqa: E402
-from barsmith.models import ModelRegistry, fit_model, load_model, predict_model, save_model  # noqa: E402
-from barsmith.models.neural.network_file import tensor_bytes  # noqa: E402
+from barsmith.errors import IntegrityError
+from barsmith.models import ModelRegistry, fit_model, load_model, predict_model, save_model
+from barsmith.models.neural.network_file import tensor_bytes
 
 SMALL = {
     "lstm": {"hidden": 4},

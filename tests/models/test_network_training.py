@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from drawn_windows import drawn_answers, windows
+from torch import nn
 
-torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
-
-from barsmith.errors import DataError, UsageError  # noqa: E402
-from barsmith.models import ModelRegistry, fit_model, predict_model, save_model  # noqa: E402
-from barsmith.models.importance import log_loss  # noqa: E402
-from barsmith.models.neural import batch_size, machine  # noqa: E402
-from barsmith.models.neural.adamw import AdamW  # noqa: E402
-from barsmith.models.neural.calibration import fitted_temperature  # noqa: E402
-from barsmith.models.neural.schedule import rate_factor  # noqa: E402
-from barsmith.models.neural.trainer import Trainer  # noqa: E402
-from barsmith.models.params import EarlyStopping  # noqa: E402
+from barsmith.errors import DataError, UsageError
+from barsmith.models import ModelRegistry, fit_model, predict_model, save_model
+from barsmith.models.importance import log_loss
+from barsmith.models.neural import batch_size, machine
+from barsmith.models.neural.adamw import AdamW
+from barsmith.models.neural.calibration import fitted_temperature
+from barsmith.models.neural.schedule import rate_factor
+from barsmith.models.neural.trainer import Trainer
+from barsmith.models.params import EarlyStopping
 
 NAMES = list("abcd")
 

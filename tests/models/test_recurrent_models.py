@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from drawn_windows import drawn_answers, windows
 
-torch = pytest.importorskip("torch")
-
-from barsmith.compiled import njit  # noqa: E402
-from barsmith.models import ModelRegistry, fit_model, predict_model  # noqa: E402
-from barsmith.models.neural import recurrent_scoring  # noqa: E402
-from barsmith.models.neural.recurrent_scoring import RecurrentScorer  # noqa: E402
+from barsmith.compiled import njit
+from barsmith.models import ModelRegistry, fit_model, predict_model
+from barsmith.models.neural import recurrent_scoring
+from barsmith.models.neural.recurrent_scoring import RecurrentScorer
 
 
 def network(name: str, features: int = 150, **params):

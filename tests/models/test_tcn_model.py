@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
-torch = pytest.importorskip("torch")
-from torch.nn import functional  # noqa: E402
-
-from barsmith.models import ModelRegistry  # noqa: E402
-from barsmith.models.neural.tcn import levels_for, receptive_field  # noqa: E402
+from barsmith.models import ModelRegistry
+from barsmith.models.neural.tcn import levels_for, receptive_field
 
 
 def network(length: int = 60, features: int = 5, **params):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
+from torch.nn import functional
 
-torch = pytest.importorskip("torch")
-from torch.nn import functional  # noqa: E402
-
-from barsmith.errors import UsageError  # noqa: E402
-from barsmith.models import ModelRegistry  # noqa: E402
-from barsmith.models.neural.transformer import sinusoids  # noqa: E402
+from barsmith.errors import UsageError
+from barsmith.models import ModelRegistry
+from barsmith.models.neural.transformer import sinusoids
 
 
 def network(length: int = 10, features: int = 5, **params):
