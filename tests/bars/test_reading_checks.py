@@ -206,7 +206,7 @@ def test_a_file_on_another_clock_trades_through_the_breaks_and_stands_still_else
 
 def test_the_market_s_own_clock_bars_in_the_breaks_alone_and_empty_fillers_are_no_other_zone() -> None:
     assert warning(days(0), "bars/zone", sessions=EQUITY) is None
-    through = minute_bars(8 * 1440, datetime(2025, 7, 7, 22, 0, tzinfo=UTC))
+    through = minute_bars(12 * 1440, datetime(2025, 7, 7, 22, 0, tzinfo=UTC))  # eight daily breaks and two weekends
     assert warning(through, "bars/zone", sessions=EQUITY) is None  # never stands still
     fillers = days(60).with_columns(volume=pl.when(pl.col("datetime").dt.hour() == 21).then(0.0).otherwise(pl.col("volume")))
     assert warning(fillers, "bars/zone", sessions=EQUITY) is None
