@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
 from barsmith.bars.minutes import minute_of, moment
+from barsmith.bars.reading import Rules, read_raw
 from barsmith.bars.stamp_text import AmbiguousDatesError, clock, days
 from barsmith.bars.timestamps import read_stamps
 from barsmith.errors import DataError
@@ -246,3 +248,11 @@ def test_a_zone_that_is_none_or_another_one_is_refused(texts: list[str]) -> None
     with pytest.raises(DataError) as error:
         read_stamps(pl.DataFrame({"datetime": texts}), timezone=None, epoch_unit=None, where="file")
     assert error.value.code == "bars/bad-timestamp"
+
+
+def test_a_zone_that_the_stamps_do_not_need_is_told(tmp_path: Path) -> None:
+    (file := tmp_path / "bars.csv").write_text(
+        "datetime,open,high,low,close,volume\n2026-01-07T04:23:00Z,2,2,2,2,5\n2026-01-07T04:24:00Z,2,3,2,3,5\n"
+    )
+    told = {zone: read_raw(file, Rules("MES", zone)).quality.warned("bars/timezone-unused") for zone in (None, "UTC", "America/Chicago")}
+    assert told == {None: 0, "UTC": 0, "America/Chicago": 2}

@@ -60,7 +60,11 @@ def _refuse_nothing_to_learn(rows: Rows, where: str) -> None:
     first = rows["open"][0]
     if all((rows[name] == first).all() for name in FIELDS[:4]):
         raise DataError(
-            "bars/constant", expected="prices that move", came=f"{first!r} in every bar", do="check the export or the feed", where=where
+            "bars/constant",
+            expected="prices that move",
+            came=f"{float(first)} in every bar",
+            do="check the export or the feed",
+            where=where,
         )
 
 

@@ -232,6 +232,12 @@ def _shipped_sessions(symbol: str, where: str) -> Sessions:
 def _rows(frame: pl.DataFrame, quality: Quality, rules: Rules) -> Rows:
     stamps = read_stamps(frame, timezone=rules.timezone, epoch_unit=rules.epoch_unit, where=quality.source)
     quality.timezone, quality.timestamps = stamps.zone, rules.timestamps
+    if rules.timezone not in (None, stamps.zone):
+        quality.warn(
+            "bars/timezone-unused",
+            len(stamps.time),
+            note=f"stamps that say {stamps.zone} themselves; timezone {rules.timezone} changes none",
+        )
     decimal = quality.decimal or decimal_sign(frame, FIELDS, quality.source)
     wanted = [name for name in (*FIELDS, "roll_ratio") if name in frame.columns]
     rows = {name: numbers(frame[name], decimal, quality.source) for name in wanted}
