@@ -11,7 +11,8 @@ import pytest
 
 from barsmith.errors import UsageError
 from barsmith.features import close, lag
-from barsmith.features.registry import catalogue, load_module
+from barsmith.features.definitions import load_module
+from barsmith.features.registry import catalogue
 from barsmith.testing import features as checks
 from barsmith.testing.feature_trial import Told, Trial, lived, same_bits
 from barsmith.testing.features import CHECKS, apart, check_feature, check_features

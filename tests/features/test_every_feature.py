@@ -10,9 +10,10 @@ import pytest
 
 from barsmith.errors import UsageError
 from barsmith.features import Bars, close, feature, lag
+from barsmith.features.definitions import definitions
 from barsmith.features.live import Live
 from barsmith.features.plan import Plan
-from barsmith.features.registry import catalogue, definitions, variants_of
+from barsmith.features.registry import catalogue, variants_of
 from barsmith.testing.feature_trial import lived, same_bits
 from barsmith.testing.markets import SESSIONS, ordinary_minutes
 

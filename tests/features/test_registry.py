@@ -11,9 +11,10 @@ from test_plan import SESSIONS, steady
 from barsmith.bars.minutes import Minutes
 from barsmith.errors import DataError, UsageError
 from barsmith.features import Bars
+from barsmith.features.definitions import load_module
 from barsmith.features.plain import plain_function
 from barsmith.features.plan import Plan
-from barsmith.features.registry import catalogue, load_module
+from barsmith.features.registry import catalogue
 
 OWN = '''
 import numpy as np

@@ -13,10 +13,11 @@ from test_plan import SESSIONS, steady
 
 from barsmith.errors import UsageError
 from barsmith.features import close, ta
+from barsmith.features.definitions import load_module
 from barsmith.features.kernels import mean
 from barsmith.features.plain import plain_function
 from barsmith.features.plan import Plan
-from barsmith.features.registry import catalogue, load_module
+from barsmith.features.registry import catalogue
 from barsmith.features.windows import window_ratio
 
 HEAD = "from barsmith.features import close, feature, high, kernel, lag, on, ta\n"

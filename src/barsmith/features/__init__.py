@@ -1,5 +1,6 @@
 """What can be known at each bar: the feature graph, its batch and live readings, and the catalogue."""
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import (
     Expr,
     absolute,
@@ -29,7 +30,7 @@ from barsmith.features.indicators import ta
 from barsmith.features.kernels import average, kernel, mean, push, zscore
 from barsmith.features.learned import learner
 from barsmith.features.plain import Bars
-from barsmith.features.registry import Feature, catalogue, feature
+from barsmith.features.registry import Feature, catalogue
 from barsmith.features.scale import ratio
 
 __all__ = [

@@ -18,8 +18,9 @@ from barsmith.features.audit.history import History
 from barsmith.features.audit.modules import audit_module
 from barsmith.features.audit.own import Steps, audit_bars, audit_own
 from barsmith.features.audit.worker import Market, Patience
+from barsmith.features.definitions import shipped
 from barsmith.features.events import event_features
-from barsmith.features.registry import Feature, catalogue, shipped
+from barsmith.features.registry import Feature, catalogue
 from barsmith.instruments import Instrument, instrument
 from barsmith.pipeline.audited_run import audit_run
 from barsmith.pipeline.stages.calendar import calendar

@@ -24,9 +24,10 @@ from barsmith.features.audit.messages import receive, send
 from barsmith.features.audit.other_histories import Shift
 from barsmith.features.audit.readers import Columns, OwnReader
 from barsmith.features.audit.watching import Watcher
+from barsmith.features.definitions import Definition, load_module, shipped
 from barsmith.features.learned import LearnedParams, is_learned, learn, learned_nodes, with_learned
 from barsmith.features.plain import PlainFunction
-from barsmith.features.registry import Definition, Feature, load_module, shipped, variants_of
+from barsmith.features.registry import Feature, variants_of
 from barsmith.parallel import end_with_parent
 
 #: How often a data run asks a file after the first time: a stage for features, regimes and other timeframes each.

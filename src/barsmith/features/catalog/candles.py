@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, low, maximum, minimum, open_
 from barsmith.features.kernels import Kernel, kernel
-from barsmith.features.registry import feature
 from barsmith.features.windows import window_ratio
 
 #: Bars after which a run of one colour is as long as it counts.

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, sign, sqrt, volume
 from barsmith.features.kernels import Kernel, average, kernel, mean, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import location, log_change, ratio
 from barsmith.features.windows import pair, window_ratio
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, low, maximum, minimum
 from barsmith.features.indicators import Talib, ta
 from barsmith.features.kernels import mean
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, log_change, position
 from barsmith.features.windows import pair, window_ratio
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, lag
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import kernel, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, typical_range
 
 #: Bars over which a slope is taken.

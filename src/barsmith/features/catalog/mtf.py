@@ -7,10 +7,10 @@ A value is that of the timeframe's last finished bar.
 from __future__ import annotations
 
 from barsmith.config import TIMEFRAMES
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, log, low, on, sign, sqrt, volume
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import mean
-from barsmith.features.registry import feature
 from barsmith.features.scale import location, log_change, mean_range, position, ratio
 from barsmith.features.windows import moments, window_ratio
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, low, on, open_
-from barsmith.features.registry import feature
 
 RUNGS = ("1m", "5m", "10m", "15m", "20m", "25m", "30m", "45m", "1h")
 

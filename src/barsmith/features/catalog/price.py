@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, minimum, open_
 from barsmith.features.indicators import ta
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, log_close, position, ratio
 from barsmith.features.windows import moments
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from barsmith.config import shown
 from barsmith.errors import UsageError
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, minute, session
 from barsmith.features.hmm import FEWEST_STATES, MOST_STATES
 from barsmith.features.hmm_filter import hmm
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import Kernel, kernel, mean
 from barsmith.features.learned import Learned, learner
-from barsmith.features.registry import feature
 from barsmith.features.scale import LEAST_RANGE, log_close
 from barsmith.features.windows import usual, window_ratio
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from barsmith.compiled import njit
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, lag
 from barsmith.features.kernels import Kernel, kernel, mean, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, log_change, log_close, ratio
 from barsmith.features.windows import pair
 

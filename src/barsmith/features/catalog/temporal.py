@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, cos, end_, high, low, minute, open_, session, session_length, sin, volume, weekday
 from barsmith.features.kernels import Kernel, kernel
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, position, ratio
 from barsmith.features.windows import usual
 

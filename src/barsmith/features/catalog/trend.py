@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, log, low
 from barsmith.features.indicators import Talib, ta
 from barsmith.features.kernels import kernel, mean, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, log_change, log_close, ratio
 from barsmith.features.windows import ROUNDING, moments, window_ratio
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, low, minimum, open_, sqrt
 from barsmith.features.indicators import ta
 from barsmith.features.kernels import Kernel, kernel, mean, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, log_change, ratio, typical_range
 from barsmith.features.windows import moments, window_ratio
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, high, lag, log, low, maximum, session, sign, volume
 from barsmith.features.kernels import Kernel, kernel, mean, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, location, position, ratio, typical_range
 from barsmith.features.windows import ROUNDING, moments, pair, window_ratio
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from barsmith.features.definitions import feature
 from barsmith.features.graph import Expr, close, lag
 from barsmith.features.kernels import Kernel, kernel, mean, push
-from barsmith.features.registry import feature
 from barsmith.features.scale import in_ranges, ratio
 
 LEVELS = (1, 2, 3)
