@@ -49,9 +49,13 @@ def rows_of(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"model": record["model"], **EMPTY, "failure": error["code"] if record["status"] == "failed" else "not installed"}
         return
     told = result["training"]
-    cost = {"rounds": rounds_of(told), "device": told["device"], "seconds": record["seconds"], "MiB": result.get("peak_mib")}
+    cost = {"rounds": rounds_of(told), "device": told["device"], "seconds": round(record["seconds"]), "MiB": whole(result.get("peak_mib"))}
     yield {"model": record["model"], **{key: result["metrics"]["val"][key] for key in SCORES}, **cost, "failure": ""}
     yield {"model": "  95 %", **EMPTY, **{key: result["intervals"]["val"][key] for key in SCORES}}
+
+
+def whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 def rounds_of(told: dict[str, Any]) -> int | None:
