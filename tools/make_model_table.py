@@ -90,13 +90,19 @@ def summary(found: dict[str, dict[str, Any]], symbol: str, horizon: int) -> list
 
 
 def settings_of(found: dict[str, dict[str, Any]]) -> str:
-    """Whether the models were trained as they ship; the device is not looked at."""
-    changed = [name for name, told in found.items() if {**told["params"], "device": None} != shipped(name)]
-    return "shipped settings" if not changed else f"settings of {named(changed)} changed, the others' as they ship"
+    """What was not as it ships, by value; the device is not looked at."""
+    changed: dict[str, list[str]] = {}
+    for name, told in found.items():
+        usual = shipped(name)
+        other = [f"{key} {value}" for key, value in told["params"].items() if key != "device" and value != usual.get(key)]
+        if other:
+            changed.setdefault(" and ".join(sorted(other)), []).append(name)
+    told_apart = [f"{what} for {named(names)}" for what, names in changed.items()]
+    return "settings as they ship" + (f" but {'; '.join(told_apart)}" if changed else "")
 
 
 def shipped(name: str) -> dict[str, Any]:
-    return {**load_params(name)[1].model_dump(mode="json"), "device": None}
+    return load_params(name)[1].model_dump(mode="json")
 
 
 def whole(interval: list[float] | None, *, below: float | None = None, above: float | None = None) -> bool:
