@@ -130,6 +130,7 @@ def test_version_names_the_build() -> None:
         (["train", "--model", "--set", "a=b"], "cli/usage", "a value after --model"),
         (["train", "--model", "x", "--horizon", "soon"], "cli/type", "--horizon"),
         (["train", "--model", "x", "--horizon", "0"], "cli/type", "--horizon"),
+        (["train", "--model", "lstm", "--seq-len", "10001"], "cli/type", "one that is not less than or equal to 10000"),
         (["train"], "cli/usage", "--model"),
         (["train", "--model", "a", "--model", "b"], "cli/usage", "--model once"),
         (["--workspace", ".", "train", "--model", "a", "--workspace", "."], "cli/usage", "--workspace once"),

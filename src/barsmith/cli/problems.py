@@ -95,8 +95,13 @@ def usage_error(problem: Any) -> UsageError:
         return UsageError("cli/usage", expected=f"a value after {problem.option_name}", came="none", do=see)
     message = printable(problem.message)[:200].rstrip(".")
     if kind == "BadParameter":
-        return UsageError("cli/type", expected=f"a usable {named(problem.param)}", came=message, do=see)
+        return UsageError("cli/type", expected=f"a usable {named(problem.param)}", came=came_of(message), do=see)
     return UsageError("cli/usage", expected=f"arguments that `{path}` takes", came=message, do=see)
+
+
+def came_of(message: str) -> str:
+    """pydantic's sentence on a value, as what came."""
+    return message.replace("Input should be", "one that is not", 1)
 
 
 def named(param: Any) -> str:
