@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional
 
 from barsmith.models import ModelRegistry
+from barsmith.models.neural.batches import OnDevice, Samples
 from barsmith.models.neural.inceptiontime import InceptionNetwork, InceptionTime
-from barsmith.models.neural.trainer import row_losses
+from barsmith.models.neural.trainer import Trainer, row_losses
 
 TINY = {"depth": 3, "filters": 2, "bottleneck": 2, "kernel": 8, "dropout": 0.0}
 
@@ -70,6 +71,24 @@ def test_each_network_of_an_ensemble_gets_the_gradient_it_would_get_alone():
     functional.cross_entropy(ensemble.networks[1](x), y).backward()
     for both, alone in zip(together, (p.grad for p in ensemble.networks[1].parameters()), strict=True):
         torch.testing.assert_close(2.0 * both, alone)
+
+
+@pytest.mark.parametrize("clip", [0.1, 0.4])
+def test_a_network_learns_in_an_ensemble_what_it_learns_alone(monkeypatch, clip):
+    """Five steps, clipped: a norm over both networks, or a mean of their gradients, would clip others."""
+    monkeypatch.setattr("barsmith.models.neural.trainer.CLIP", clip)
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(40, 12, 3)).astype(np.float32), random.integers(-1, 2, 40)
+    params = ModelRegistry.create("inceptiontime", max_epochs=1, batch_size=8, **TINY).params
+    torch.manual_seed(0)
+    ensemble = InceptionTime((12, 3), 3, ensemble=2, **TINY)
+    alone = InceptionTime((12, 3), 3, ensemble=1, **TINY)
+    alone.networks[0].load_state_dict(ensemble.networks[1].state_dict())
+    for network in (ensemble, alone):
+        samples = Samples.of(OnDevice("cpu"), X, y, np.ones(40, np.float32))
+        Trainer(network, params, samples, None, "cpu", 8, 1).learn_once(0)
+    for both, single in zip(ensemble.networks[1].parameters(), alone.networks[0].parameters(), strict=True):
+        torch.testing.assert_close(both, single)
 
 
 def test_an_ensemble_of_two_trains_and_answers():

@@ -19,7 +19,7 @@ def size_by_hand(channels, steps, *, patch_len, stride, d_model, layers, d_feedf
     patches = (steps - patch_len) // stride + 2
     layer = 4 * d_model**2 + 4 * d_model + 2 * d_model * d_feedforward + d_feedforward + d_model + 2 * 2 * d_model
     embedding = patch_len * d_model + d_model + patches * d_model
-    return 2 * channels + embedding + layers * layer + channels * patches * d_model * classes + classes
+    return embedding + layers * layer + channels * patches * d_model * classes + classes
 
 
 @pytest.mark.parametrize(("shape", "channels"), [((9, 60, 4), 36), ((60, 150), 150)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from pydantic import Field
@@ -47,7 +47,7 @@ class InceptionTimeModel(NetworkModel):
 class InceptionTime(nn.Module):
     """(B, T, F) or (B, R, T, 4) -> (B, n_classes): the logarithm of the mean probability of its networks.
 
-    While training (B, ensemble, n_classes), the networks' own logits, so that each learns by itself.
+    While training (B, ensemble, n_classes), the networks' own logits, so that each learns by itself. learners: what is clipped by itself.
     """
 
     def __init__(
@@ -60,6 +60,10 @@ class InceptionTime(nn.Module):
         self.networks = nn.ModuleList(
             InceptionNetwork(self.channels.count, n_classes, kernels=kernels, dropout=dropout, **sizes) for _ in range(ensemble)
         )
+
+    @property
+    def learners(self) -> Iterable[nn.Module]:
+        return self.networks
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.channels(x)

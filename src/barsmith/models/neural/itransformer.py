@@ -54,7 +54,7 @@ class ITransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = Channels(shape)
-        self.revin = RevIN(self.channels.count, is_affine=False) if revin else nn.Identity()
+        self.revin = RevIN() if revin else nn.Identity()
         self.embedding = nn.Linear(self.channels.steps, d_model)
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(d_model, heads, d_feedforward, dropout, is_batch_normed=False) for _ in range(layers))

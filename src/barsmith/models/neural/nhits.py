@@ -26,8 +26,9 @@ class NHitsModel(NetworkModel):
     """N-HiTS: the window at several rates, its forecasts summed to class logits. Source: Challu et al. (2023).
 
     Stack s sees the maximum of every `pools[s]` bars and draws its backcast through a knot for every `downsample[s]` bars, joined by straight
-    lines, so that the first stacks explain what is slow and the last what is fast. Forecasts go to the classes as in `nbeats`; the last
-    block has no backcast. All channels are read side by side, where the paper reads one series.
+    lines, so that the first stacks explain what is slow and the last what is fast. The paper draws backcast and forecast so (section 3.3);
+    the authors' code only the forecast, whose curve has no place here: forecasts go to the classes as in `nbeats`. The last block has
+    no backcast. All channels are read side by side, where the paper reads one series; the code's level, the last value, is left out.
     """
 
     class Params(NetworkParams, WindowParams):
@@ -83,7 +84,8 @@ class NHits(DoublyResidual):
 def knot_curves(steps: int, knots: int) -> Tensor:
     """(T, knots): linear interpolation between `knots` values spread over the window, as a matrix whose rows sum to one.
 
-    Knot k stands in the middle of the k-th of `knots` equal parts, as in the authors' code; before the first and after the last it is level.
+    Knot k stands in the middle of the k-th of `knots` equal parts, and it is level before the first and after the last: the places of the
+    authors' code, F.interpolate(mode="linear", align_corners=False). The paper's formula has knot k at the first bar of its part.
     Source: Challu et al. (2023), section 3.3.
     """
     place = ((torch.arange(steps, dtype=torch.float64) + 0.5) * knots / steps - 0.5).clamp(0.0, knots - 1.0)

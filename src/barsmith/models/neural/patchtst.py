@@ -77,7 +77,7 @@ class PatchTST(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = Channels(shape)
-        self.revin = RevIN(self.channels.count) if revin else nn.Identity()
+        self.revin = RevIN() if revin else nn.Identity()
         self.patch_len, self.stride = patch_len, stride
         self.patches = (self.channels.steps - patch_len) // stride + 2
         self.embedding = nn.Linear(patch_len, d_model)

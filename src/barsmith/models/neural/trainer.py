@@ -50,6 +50,7 @@ class Trainer:
         self.optimizer = AdamW(self.network, self.params.weight_decay)
         self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(self.network) if self.params.compile else self.network
         self.batches = shares_of(len(self.train), self.batch_size)
+        self.learners = list(getattr(self.network, "learners", [self.network]))  # of an ensemble, each network
         self.judges = self.stop is not None and self.params.early_stopping.enabled
         self.done = Progressed()
 
@@ -124,8 +125,9 @@ class Trainer:
             logits = self.forward(self.train.gather(which))
         losses = row_losses(logits.float(), self.train.y[which])
         loss = (losses * self.train.weight[which]).mean()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        (loss * len(self.learners)).backward()  # a mean over them: each gets the gradient it would get alone
+        for learner in self.learners:
+            nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
         self.optimizer.step(rate)
         return loss.detach()
 
