@@ -107,11 +107,12 @@ def test_numbers_that_are_not_finite_are_refused(folder, tmp_path):
     assert code_of(folder, tmp_path, weights=tensor_bytes(tensors)) == "bundle/structure"
 
 
-def test_a_window_or_a_temperature_that_cannot_be_is_refused(folder, tmp_path):
+def test_a_window_or_a_calibration_that_cannot_be_is_refused(folder, tmp_path):
     good = json.loads((folder / "network.json").read_text())
     for change in ({"shape": [6, 5]}, {"shape": [10**9, 4]}, {"shape": [6]}, {"shape": "64"}, {"shape": [True, 4]}, {"temperature": 0.0}):
         assert code_of(folder, tmp_path, about=good | change) == "bundle/structure", change
-    for change in ({"temperature": "1"}, {"temperature": 1e9}, {"more": 1}):
+    biases = ([0.0, 0.0], [0.0, 0.0, 21.0], [0, 0, 0], ["0", "0", "0"], 0.0)
+    for change in ({"temperature": "1"}, {"temperature": 1e9}, {"more": 1}, *({"bias": bias} for bias in biases)):
         assert code_of(folder, tmp_path, about=good | change) == "bundle/structure", change
 
 

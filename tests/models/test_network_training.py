@@ -13,7 +13,7 @@ from barsmith.models import ModelRegistry, fit_model, predict_model, save_model
 from barsmith.models.importance import log_loss
 from barsmith.models.neural import batch_size, machine
 from barsmith.models.neural.adamw import AdamW
-from barsmith.models.neural.calibration import fitted_temperature
+from barsmith.models.neural.calibration import fitted_calibration
 from barsmith.models.neural.schedule import rate_factor
 from barsmith.models.neural.trainer import Trainer
 from barsmith.models.params import EarlyStopping
@@ -80,12 +80,29 @@ def test_leak_20_the_temperature_is_that_of_the_stopping_rows_and_not_of_those_l
     assert log_loss(y[60:], predict_model(model, X[60:]).probabilities) < np.log(3)  # no worse than knowing nothing
 
 
-def test_the_temperature_is_that_of_the_lowest_loss():
+def test_the_calibration_is_that_of_the_lowest_loss():
     random = np.random.default_rng(1)
     logits = random.normal(size=(4000, 3))
     y = np.array([random.choice(3, p=np.exp(row) / np.exp(row).sum()) for row in logits])
-    assert fitted_temperature(4.0 * logits, y) == pytest.approx(4.0, rel=0.08)  # four times too sure
-    assert fitted_temperature(np.zeros((5, 3)), y[:5]) == 1.0
+    found = fitted_calibration(4.0 * logits + [1.0, 0.0, -1.0], y)  # four times too sure, and too fond of short
+    assert found.temperature == pytest.approx(4.0, rel=0.08)
+    assert found.bias == pytest.approx([-0.25, 0.0, 0.25], abs=0.06)
+    assert fitted_calibration(logits, y).temperature == pytest.approx(1.0, rel=0.08)
+
+
+def test_logits_that_tell_nothing_become_the_frequencies_with_one_row_more_of_each_class():
+    found = fitted_calibration(np.zeros((7, 3), np.float32), np.array([0, 0, 0, 0, 0, 2, 2]))
+    shares = np.exp(found.margins(np.zeros((1, 3)))) / np.exp(found.margins(np.zeros((1, 3)))).sum()
+    assert shares == pytest.approx(np.array([[6, 1, 3]]) / 10, abs=1e-4)
+
+
+def test_balanced_class_weights_leave_probabilities_that_are_as_frequent_as_the_classes():
+    X, random = np.asarray(windows(400)), np.random.default_rng(3)
+    y = random.choice([-1, 0, 1], 400, p=[0.8, 0.1, 0.1]).astype(np.int8)
+    model = ModelRegistry.create("gru", hidden=4, layers=1, max_epochs=2, n_jobs=1, class_weights="balanced")
+    fit_model(model, X[:200], y[:200], X[200:], y[200:], feature_names=NAMES)
+    mean = predict_model(model, X[200:]).probabilities.mean(axis=0)
+    assert mean == pytest.approx([(y[200:] == k).mean() for k in (-1, 0, 1)], abs=0.02)
 
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path):

@@ -85,7 +85,8 @@ def test_a_trained_models_probabilities_are_pytorchs_within_1e_5(name):
     model = ModelRegistry.create(name, hidden=16, max_epochs=4, n_jobs=1, learning_rate=0.02)
     fit_model(model, X[:200], y[:200], X[200:], y[200:], weight_train=weight[:200], feature_names=list("abcd"))
     with torch.inference_mode():
-        theirs = torch.softmax(model._network(torch.from_numpy(X)).double() / model._temperature, dim=1).numpy()
+        margins = model._calibration.margins(model._network(torch.from_numpy(X)).numpy())
+    theirs = torch.softmax(torch.from_numpy(margins), dim=1).numpy()
     assert np.abs(predict_model(model, X).probabilities - theirs).max() < 1e-5
 
 

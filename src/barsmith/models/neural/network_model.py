@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,7 +20,7 @@ from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.fitting import Progress
 from barsmith.models.neural.batch_size import chosen_batch_size
 from barsmith.models.neural.batches import OnDevice, Samples, loss_weights
-from barsmith.models.neural.calibration import COLDEST, HOTTEST, fitted_temperature
+from barsmith.models.neural.calibration import COLDEST, HOTTEST, MOST_BIAS, Calibration, fitted_calibration
 from barsmith.models.neural.checkpoint import Checkpoint, Progressed, training_key
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
 from barsmith.models.neural.network_file import no_larger_than, read_tensors, refuse, tensor_bytes
@@ -47,7 +47,7 @@ class NetworkModel(BaseModel):
     _network: nn.Module | None = None
     _scorer: Scorer | None = None
     _shape: tuple[int, ...] = ()
-    _temperature: float = 1.0
+    _calibration: Calibration = Calibration()
 
     @abstractmethod
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
@@ -76,7 +76,7 @@ class NetworkModel(BaseModel):
     ) -> TrainingMetrics:
         """X: windows, an array or a view; y: (N,) -1, 0, +1; weights (N,).
 
-        X_val decides when to stop and gives the temperature of the probabilities; without it all epochs are kept and nothing is calibrated.
+        X_val decides when to stop and calibrates the probabilities; without it all epochs are kept and nothing is calibrated.
         checkpoint: a folder that is written after each epoch; a training that was killed goes on from it, another one writes over it.
         """
         started, params = time.perf_counter(), self.params
@@ -97,14 +97,14 @@ class NetworkModel(BaseModel):
                 arrays = [*arrays_of(X_train), y_train, weight_train, *arrays_of(X_val), y_val, weight_val]
                 trainer.checkpoint = Checkpoint(checkpoint, training_key(told, arrays))
             done = trainer.learn()
-            temperature = 1.0 if stop is None else fitted_temperature(trainer.logits(stop).cpu().numpy(), stop.y.cpu().numpy())
-        self.take(network, shape, temperature)
+            calibration = Calibration() if stop is None else fitted_calibration(trainer.logits(stop).cpu().numpy(), stop.y.cpu().numpy())
+        self.take(network, shape, calibration)
         self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(shape[-1]))
         return self.told(trainer, done, time.perf_counter() - started, count)
 
-    def take(self, network: nn.Module, shape: tuple[int, ...], temperature: float) -> None:
+    def take(self, network: nn.Module, shape: tuple[int, ...], calibration: Calibration) -> None:
         """Become this network."""
-        self._network, self._shape, self._temperature = network.cpu().eval().requires_grad_(False), shape, temperature
+        self._network, self._shape, self._calibration = network.cpu().eval().requires_grad_(False), shape, calibration
         self._scorer = self.scorer(self._network)
 
     def told(self, trainer: Trainer, done: Progressed, seconds: float, count: int) -> TrainingMetrics:
@@ -117,7 +117,8 @@ class NetworkModel(BaseModel):
             "batch_size": trainer.batch_size,
             "threads": count,
             "n_parameters": sum(parameter.numel() for parameter in trainer.network.parameters()),
-            "temperature": self._temperature,
+            "temperature": self._calibration.temperature,
+            "bias": list(self._calibration.bias),
             "rows_per_second": done.epochs * len(trainer.train) / max(done.seconds, 1e-9),
         }
         notes = (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",) if trainer.interrupted else ()
@@ -138,7 +139,7 @@ class NetworkModel(BaseModel):
         """Raises DataError `models/nan-input`, `models/shape`."""
         if self._scorer is None:
             raise not_fitted(self)
-        return answers(logits_of(self._scorer, checked_windows(X, self.feature_names, self._shape)), self._temperature)
+        return answers(logits_of(self._scorer, checked_windows(X, self.feature_names, self._shape)), self._calibration)
 
     def check_machine(self) -> None:
         super().check_machine()
@@ -147,11 +148,11 @@ class NetworkModel(BaseModel):
             check_compiler()
 
     def save(self, folder: Path) -> None:
-        """`network.safetensors`, `network.json` (the window's shape, the temperature) and the card."""
+        """`network.safetensors`, `network.json` (the window's shape, the calibration) and the card."""
         if self._network is None:
             raise not_fitted(self)
         write_bytes(folder / WEIGHTS, tensor_bytes(self._network.state_dict()))
-        write_json(folder / ABOUT, {"shape": list(self._shape), "temperature": self._temperature})
+        write_json(folder / ABOUT, {"shape": list(self._shape), **asdict(self._calibration)})
         write_card(self, folder)
 
     @classmethod
@@ -159,29 +160,31 @@ class NetworkModel(BaseModel):
         """Raises IntegrityError `bundle/format`, `bundle/structure`."""
         model = cls(params_of(cls, folder))
         model.feature_names = read_names(folder)
-        shape, temperature = read_about(folder, len(model.feature_names))
+        shape, calibration = read_about(folder, len(model.feature_names))
         data, where = read_file(folder / WEIGHTS), str(folder / WEIGHTS)
         with torch.random.fork_rng(devices=[]), no_larger_than(data, where):
             network = model.network(shape, CLASSES)
         network.load_state_dict(read_tensors(data, network.state_dict(), where))
-        model.take(network, shape, temperature)
+        model.take(network, shape, calibration)
         return model
 
 
-def read_about(folder: Path, n_features: int) -> tuple[tuple[int, ...], float]:
-    """The window's shape and the temperature. Raises IntegrityError `bundle/format`, `bundle/structure`."""
+def read_about(folder: Path, n_features: int) -> tuple[tuple[int, ...], Calibration]:
+    """The window's shape and the calibration. Raises IntegrityError `bundle/format`, `bundle/structure`."""
     where = str(folder / ABOUT)
     document = parse_json(read_file(folder / ABOUT), where, code="bundle/format")
-    if not isinstance(document, dict) or set(document) != {"shape", "temperature"}:
-        refuse("bundle/structure", "shape and temperature", str(document)[:60], where)
-    shape, temperature = document["shape"], document["temperature"]
+    if not isinstance(document, dict) or set(document) != {"shape", "temperature", "bias"}:
+        refuse("bundle/structure", "shape, temperature and bias", str(document)[:60], where)
+    shape, temperature, bias = document["shape"], document["temperature"], document["bias"]
     limits = {2: (MOST_STEPS, n_features), 3: (MOST_RUNGS, MOST_STEPS, n_features)}.get(len(shape) if isinstance(shape, list) else 0)
     is_shape = limits is not None and all(type(size) is int and 1 <= size <= most for size, most in zip(shape, limits, strict=True))
     if not is_shape or shape[-1] != n_features:
         refuse("bundle/structure", f"a window's shape of {n_features} features", str(shape)[:60], where)
-    if type(temperature) is not float or not COLDEST * 0.99 <= temperature <= HOTTEST * 1.01 or not math.isfinite(temperature):
+    if type(temperature) is not float or not COLDEST * 0.99 <= temperature <= HOTTEST * 1.01:
         refuse("bundle/structure", f"a temperature from {COLDEST} to {HOTTEST}", str(temperature)[:60], where)
-    return tuple(shape), temperature
+    if not isinstance(bias, list) or len(bias) != CLASSES or not all(type(one) is float and abs(one) <= MOST_BIAS for one in bias):
+        refuse("bundle/structure", f"three biases from {-MOST_BIAS:g} to {MOST_BIAS:g}", str(bias)[:60], where)
+    return tuple(shape), Calibration(temperature, tuple(bias))
 
 
 def arrays_of(X: Any) -> list[np.ndarray]:

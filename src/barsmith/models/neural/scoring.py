@@ -13,6 +13,7 @@ from barsmith.compiled import njit
 from barsmith.datasets.views import View
 from barsmith.errors import DataError
 from barsmith.models.base import PredictionOutput
+from barsmith.models.neural.calibration import Calibration
 from barsmith.models.neural.machine import threads
 from barsmith.models.params import CLASSES
 from barsmith.models.softmax import softmax_row
@@ -64,13 +65,13 @@ def windows_of(X: Any, first: int, count: int) -> np.ndarray:
     return np.ascontiguousarray(X[first : first + count])
 
 
-def answers(logits: np.ndarray, temperature: float) -> PredictionOutput:
-    """The softmax of logits / temperature, in float64. Raises DataError `models/prediction` for windows so wild that a logit is not finite."""
+def answers(logits: np.ndarray, calibration: Calibration) -> PredictionOutput:
+    """Calibrated probabilities, in float64. Raises DataError `models/prediction` for windows so wild that a logit is not finite."""
     if not np.isfinite(logits).all():
         row = int(np.argmin(np.isfinite(logits).all(axis=1)))
         do = "scale the features as in training: these are far from anything learned"
         raise DataError("models/prediction", expected="finite logits", came=f"{logits[row].tolist()} in row {row}", do=do)
-    n, margins = len(logits), logits.astype(np.float64) / temperature
+    n, margins = len(logits), calibration.margins(logits)
     probabilities, signal, confidence = np.empty((n, CLASSES)), np.empty(n, np.int8), np.empty(n)
     softmax_rows(margins, probabilities, signal, confidence)
     return PredictionOutput.from_scorer(signal, confidence, probabilities)
