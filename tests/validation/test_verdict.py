@@ -72,6 +72,13 @@ def test_on_a_simulated_market_the_known_best_score_is_the_level():
     assert [alarm.score for alarm in alarms(of, MAJORITY, AlarmLevels(), known_best=best)] == ["log_loss", "auc_direction"]
 
 
+def test_a_score_that_a_baseline_reaches_by_luck_is_not_too_good():
+    """On few rows a table of frequencies may be right more often than the truth is; so may a model that says no more than it."""
+    best, of, sure = {"accuracy": 0.63}, {"accuracy": 0.685}, {"accuracy": [0.66, 0.70]}
+    assert [a.limit for a in alarms(of, {"majority": {"accuracy": 0.60}}, AlarmLevels(), intervals=sure, known_best=best)] == [0.63]
+    assert alarms(of, {"majority": {"accuracy": 0.685}}, AlarmLevels(), intervals=sure, known_best=best) == []
+
+
 def test_timing_without_direction_is_said_plainly():
     of = verdict(HONEST, INTERVALS, CLOCK, trials=1)
     assert (of.skill, of.beats_the_clock) == ("timing", False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from barsmith.config import AlarmLevels
@@ -47,10 +47,12 @@ def alarms(
     On real bars: macro AUC or direction AUC above its level, accuracy above the best baseline's by more than its level, and not by chance:
     the whole interval, where there is one, lies above.
     known_best: on a simulated market, the scores that the true probabilities get on the same rows. They replace the levels: a score is
-    alarming when its whole interval (the score itself where there is none) is better than the best possible.
+    alarming when its whole interval (the score itself where there is none) is better than the best possible, and than every baseline: by
+    luck an honest table of frequencies can be better on few rows than the truth.
     """
     if known_best is not None:
-        return [alarm for name in BOUNDED if (alarm := _beyond(name, scores, known_best.get(name), intervals or {}))]
+        limits = {name: _best(name, [known_best, *baselines.values()]) for name in BOUNDED if known_best.get(name) is not None}
+        return [alarm for name, limit in limits.items() if (alarm := _beyond(name, scores, limit, intervals or {}))]
     spans = intervals or {}
     out = [_above(name, scores, spans, getattr(levels, name), "this timeframe and horizon") for name in ("auc_macro", "auc_direction")]
     crowd = max((row["accuracy"] for row in baselines.values() if row["accuracy"] is not None), default=None)
@@ -68,6 +70,11 @@ def _above(name: str, scores: Scores, intervals: Intervals, limit: float, of: st
     return Alarm(name, value, limit, why)
 
 
+def _best(name: str, rows: Sequence[Scores]) -> float | None:
+    known = [value for row in rows if (value := row.get(name)) is not None]
+    return (min if name in LOWER_IS_BETTER else max)(known, default=None)
+
+
 def _beyond(name: str, scores: Scores, best: float | None, intervals: Intervals) -> Alarm | None:
     value = scores.get(name)
     if value is None or best is None:
@@ -75,7 +82,7 @@ def _beyond(name: str, scores: Scores, best: float | None, intervals: Intervals)
     low, high = intervals.get(name) or (value, value)
     if (high >= best) if name in LOWER_IS_BETTER else (low <= best):
         return None
-    why = f"{name} {value:.3f} is better than {best:.3f}, which the true probabilities reach: suspect a feature that reads later bars"
+    why = f"{name} {value:.3f} is better than {best:.3f}, the most that the true probabilities or a baseline reach: suspect a feature that reads later bars"
     return Alarm(name, value, best, why)
 
 
