@@ -70,7 +70,8 @@ def fitted(name, X, y, weight=None, **params):
 
 def edges(model, X):
     """Rows whose values lie on, just below and just above the model's thresholds."""
-    thresholds = model.thresholds()
+    forest = model._forest
+    thresholds = np.unique(forest.threshold[forest.left >= 0] if hasattr(forest, "left") else forest.threshold)
     around = [X]
     for value in (thresholds, np.nextafter(thresholds, np.float32(-np.inf)), np.nextafter(thresholds, np.float32(np.inf))):
         around.append(np.resize(value, (max(1, len(value) // X.shape[1] + 1) * 2, X.shape[1])))
@@ -146,7 +147,7 @@ def test_training_stops_after_patience_and_keeps_the_best_round(name):
     losses = told.history["stop"]
     assert told.stopped_early
     assert told.best_iteration == int(np.argmin(losses)) == len(losses) - 5
-    assert model.rounds == told.best_iteration + 1
+    assert model._forest.rounds == told.best_iteration + 1
     assert (told.n_fit, told.n_stop, told.device) == (400, 200, "cpu")
     chosen = model.predict(stop_X).probabilities[np.arange(200), stop_y + 1]
     assert np.average(-np.log(chosen), weights=stop_weight) == pytest.approx(losses[told.best_iteration], abs=1e-5)
@@ -208,7 +209,7 @@ def test_a_file_of_other_features_than_the_cards_is_refused(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gpu_that_is_not_there_is_refused_before_training(name, monkeypatch):
-    monkeypatch.setattr(f"barsmith.models.boosting.{name}.has_gpu", lambda: False)
+    monkeypatch.setattr("barsmith.models.boosting.booster.has_gpu", lambda: False)
     with pytest.raises(UsageError, match="no NVIDIA GPU") as error:
         fit_model(made(name, device={"use_gpu": True}), *drawn(n=50)[:2])
     assert error.value.code == "config/device"
@@ -216,7 +217,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_training(name, monkeypatch):
 
 
 def test_a_lightgbm_without_cuda_says_so(monkeypatch):
-    monkeypatch.setattr("barsmith.models.boosting.lightgbm.has_gpu", lambda: True)
+    monkeypatch.setattr("barsmith.models.boosting.booster.has_gpu", lambda: True)
     monkeypatch.setattr("barsmith.models.boosting.lightgbm.trains_on_cuda", lambda: False)
     with pytest.raises(UsageError, match="USE_CUDA") as error:
         made("lightgbm", device={"use_gpu": True}).device()
@@ -266,14 +267,18 @@ def test_catboosts_importance_is_its_own():
     assert list(importance.values()) == pytest.approx((booster.get_feature_importance() / 100).tolist(), abs=1e-9)
 
 
-def test_rows_that_catboost_cannot_learn_from_are_a_typed_error():
-    with pytest.raises(DataError, match="constant") as error:
-        fit_model(made("catboost"), np.ones((30, 2)), np.resize([-1, 0, 1], 30))
+def test_what_catboost_refuses_is_a_typed_error(monkeypatch):
+    def refuses(*given, **named):
+        raise catboost.CatBoostError("catboost/libs/x.cpp:3: no memory left")
+
+    monkeypatch.setattr(catboost.CatBoost, "fit", refuses)
+    with pytest.raises(DataError, match="came no memory left") as error:
+        fit_model(made("catboost"), *drawn(n=30)[:2])
     assert error.value.code == "models/training"
 
 
 def test_catboost_without_a_gpu_it_can_use_says_why(monkeypatch):
-    monkeypatch.setattr("barsmith.models.boosting.catboost.has_gpu", lambda: True)
+    monkeypatch.setattr("barsmith.models.boosting.booster.has_gpu", lambda: True)
     with pytest.raises(UsageError, match="sees none"):
         made("catboost", device={"use_gpu": True}).device()
     monkeypatch.setattr("barsmith.models.boosting.catboost.sees_gpu", lambda: True)

@@ -101,7 +101,7 @@ def test_what_is_no_such_file_is_refused(data, code):
 
 
 def test_a_file_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("barsmith.models.trees.forest.MAX_BYTES", 1000)
+    monkeypatch.setattr("barsmith.models.boosting.reading.MAX_BYTES", 1000)
     assert code_of(FILE) == "bundle/structure"
 
 
@@ -116,7 +116,7 @@ def usable(data: bytes) -> None:
     assert len(trees.leaves) == trees.leaf_starts[-1]
     assert trees.feature.max(initial=0) < len(trees.feature_names)
     assert trees.answers(np.ascontiguousarray(np.resize(X, (50, len(trees.feature_names))))).probabilities.shape == (50, 3)
-    trees.value_changes()
+    trees.importance()
 
 
 @settings(max_examples=150, deadline=None)

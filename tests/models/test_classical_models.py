@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from drawn_rows import drawn
@@ -14,10 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 
 from barsmith.errors import IntegrityError, UsageError
+from barsmith.metrics.classification import weighted_log_loss
 from barsmith.models import ModelRegistry, fit_model, load_model, save_model
 from barsmith.models.classical import svm
 from barsmith.models.classical.calibration import FEW, NOTE, matrix_scaling, parted
-from barsmith.models.importance import log_loss
+from barsmith.models.classical.solving import solving
 
 SMALL = {"random_forest": {"n_estimators": 8, "max_depth": 5, "min_samples_leaf": 3, "n_jobs": 1}, "svm": {"n_components": 40}, "ridge": {}}
 CALIBRATED = ("svm", "ridge")
@@ -86,7 +89,7 @@ def test_ridge_orders_the_classes_as_scikit_learns_classifier():
     X, y, _ = drawn(n=2000)
     model, _ = fitted("ridge", X, y, X, y)
     values = RidgeClassifier(alpha=1.0, solver="cholesky").fit(X.astype(np.float64), y).decision_function(X.astype(np.float64))
-    A, c = matrix_scaling(values, y, np.ones(len(y)))
+    A, c = matrix_scaling(values, y, np.ones(len(y)), [])
     margins = values @ A.T + c
     odds = np.exp(margins - margins.max(axis=1, keepdims=True))
     assert np.abs(model.predict(X).probabilities - odds / odds.sum(axis=1, keepdims=True)).max() < 1e-9
@@ -99,13 +102,13 @@ def test_matrix_scaling_finds_the_odds_that_made_the_classes():
     odds = np.exp(margins)
     odds /= odds.sum(axis=1, keepdims=True)
     y = (random.uniform(size=(60_000, 1)) > odds.cumsum(axis=1)).sum(axis=1) - 1
-    A, c = matrix_scaling(decisions, y.astype(np.int8), np.ones(60_000))
+    A, c = matrix_scaling(decisions, y.astype(np.int8), np.ones(60_000), [])
     found = np.exp(decisions @ A.T + c)
     assert np.abs(found / found.sum(axis=1, keepdims=True) - odds).max() < 0.02
 
 
 def test_matrix_scaling_leaves_a_class_without_rows_possible():
-    _, c = matrix_scaling(np.zeros((98, 3)), np.repeat([-1, 1], 49).astype(np.int8), np.ones(98))
+    _, c = matrix_scaling(np.zeros((98, 3)), np.repeat([-1, 1], 49).astype(np.int8), np.ones(98), [])
     odds = np.exp(c) / np.exp(c).sum()
     assert odds == pytest.approx([50 / 101, 1 / 101, 50 / 101], abs=1e-3)
 
@@ -152,7 +155,7 @@ def test_it_learns_more_than_the_shares_of_the_classes(name):
     fresh_X, fresh_y, _ = drawn(n=1500, seed=8)
     model, _ = fitted(name, X, y, *drawn(n=500, seed=21)[:2])
     shares = np.tile([(y == k).mean() for k in (-1, 0, 1)], (1500, 1))
-    assert log_loss(fresh_y, model.predict(fresh_X).probabilities) < 0.97 * log_loss(fresh_y, shares)
+    assert weighted_log_loss(fresh_y, model.predict(fresh_X).probabilities) < 0.97 * weighted_log_loss(fresh_y, shares)
 
 
 FILES = {
@@ -239,3 +242,21 @@ def test_a_changed_byte_or_a_cut_is_refused_or_harmless(saved, data):
     position = data.draw(st.integers(0, min(160, len(content) - 1)) | st.integers(0, len(content) - 1))
     content[position] = data.draw(st.integers(0, 255))
     reloaded(saved / name, file, bytes(content[: data.draw(st.just(len(content)) | st.integers(0, len(content)))]))
+
+
+def test_an_svm_that_is_cut_short_says_so_and_prints_nothing(capfd, monkeypatch):
+    X, y, _ = drawn(n=400)
+    assert fitted("svm", X, y, X, y)[1].notes == ()
+    monkeypatch.setattr("barsmith.models.classical.svm.ITERATIONS", 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, told = fitted("svm", X, y, X, y)
+    assert told.notes == ("a machine did not converge in 1 iterations: scale the rows, or lower training.C",)
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_another_warning_of_a_solver_is_passed_on():
+    notes = []
+    with pytest.warns(RuntimeWarning, match="overflow"), solving(notes, "not heard"):
+        warnings.warn("overflow", RuntimeWarning, stacklevel=1)
+    assert notes == []

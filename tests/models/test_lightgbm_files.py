@@ -99,9 +99,9 @@ def test_what_is_no_such_file_is_refused(data):
     assert error.value.code == "bundle/format"
 
 
-@pytest.mark.parametrize("limit", ["MAX_BYTES", "MAX_DEPTH"])
+@pytest.mark.parametrize("limit", ["boosting.reading.MAX_BYTES", "trees.forest.MAX_DEPTH"])
 def test_what_is_larger_than_any_of_ours_is_refused(monkeypatch, limit):
-    monkeypatch.setattr(f"barsmith.models.trees.forest.{limit}", 1)
+    monkeypatch.setattr(f"barsmith.models.{limit}", 1)
     with pytest.raises(IntegrityError) as error:
         read_forest(FILE)
     assert error.value.code == "bundle/structure"

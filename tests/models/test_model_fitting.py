@@ -7,7 +7,17 @@ import pytest
 from drawn_rows import drawn
 
 from barsmith.errors import DataError, UsageError
-from barsmith.models import BaseModel, ModelRegistry, PredictionOutput, TrainingMetrics, feature_importance, fit_model, predict_model
+from barsmith.models import (
+    BaseModel,
+    ModelRegistry,
+    PredictionOutput,
+    TrainingMetrics,
+    feature_importance,
+    fit_model,
+    load_model,
+    predict_model,
+    save_model,
+)
 
 X, Y, WEIGHT = drawn(n=80, features=3)
 
@@ -125,3 +135,18 @@ def test_a_compiled_scorer_never_reads_beside_its_rows(name):
         with pytest.raises(DataError) as error:
             predict_model(model, wrong)
         assert error.value.code == "models/shape"
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "catboost", "logistic", "random_forest", "ridge", "svm"])
+def test_features_that_tell_nothing_train_to_the_frequencies(name, tmp_path, capfd):
+    y = np.repeat([-1, 0, 1], [50, 100, 50]).astype(np.int8)[np.random.default_rng(1).permutation(200)]
+    model = ModelRegistry.create(name)
+    told = fit_model(model, np.full((200, 2), 0.5), y, np.full((200, 2), 0.5), y, feature_names=("a", "b"))
+    save_model(model, tmp_path)
+    for each in (model, load_model(tmp_path)):
+        answers = predict_model(each, drawn(n=5, features=2)[0]).probabilities
+        assert np.abs(answers - [0.25, 0.5, 0.25]).max() < 0.03
+    entropy = 0.5 * np.log(4) + 0.5 * np.log(2)
+    assert told.history["train"][-1] == pytest.approx(entropy, abs=0.02)
+    assert told.history["stop"][-1] == pytest.approx(entropy, abs=0.02)
+    assert tuple(capfd.readouterr()) == ("", "")

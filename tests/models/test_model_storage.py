@@ -144,6 +144,51 @@ def test_an_array_of_pickled_objects_is_refused(tmp_path):
     assert code_of(tmp_path) == "bundle/format"
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"params": {"depth": 9}},
+        {"info": {"name": "xgboost"}},
+        {"feature_names": ["b"]},
+        {"predict": 1},
+        {"load": "x"},
+        {"__class__": "x"},
+        {"shown": 1},
+        {"means": 1},
+        ["means"],
+    ],
+)
+def test_a_state_that_sets_what_no_fit_sets_is_refused(tmp_path, state):
+    class Shows(Plain):
+        shown = property(lambda self: self.note)
+
+    register(name="plain", family="boosting")(Shows)
+    model = ModelRegistry.create("plain", depth=4)
+    fit_model(model, *drawn(n=60)[:2], feature_names=NAMES)
+    save_model(model, tmp_path)
+    content = {**json.loads((tmp_path / "state.json").read_text()), **state} if isinstance(state, dict) else state
+    (tmp_path / "state.json").write_text(json.dumps(content))
+    assert code_of(tmp_path) == "bundle/structure"
+    (tmp_path / "state.json").write_text(json.dumps({"note": {}}))
+    np.save(tmp_path / "array.predict.npy", np.ones(3))
+    assert code_of(tmp_path) == "bundle/structure"
+
+
+def test_a_fit_may_fill_what_the_class_declares(tmp_path):
+    class Declares(Plain):
+        means, note = None, None
+
+    register(name="plain", family="boosting")(Declares)
+    model = ModelRegistry.create("plain")
+    fit_model(model, *drawn(n=60)[:2], feature_names=NAMES)
+    save_model(model, tmp_path)
+    assert load_model(tmp_path).note == model.note
+    model.predict = [1.0]  # hides the method
+    with pytest.raises(UsageError) as error:
+        save_model(model, tmp_path)
+    assert error.value.code == "models/no-save"
+
+
 def test_a_users_own_save_and_load_are_called_either_way(tmp_path):
     class Own(Plain):
         def save(self, path):

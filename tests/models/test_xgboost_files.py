@@ -127,7 +127,7 @@ def test_what_is_no_such_file_is_refused(data, code):
 
 
 def test_a_file_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("barsmith.models.trees.forest.MAX_BYTES", 1000)
+    monkeypatch.setattr("barsmith.models.boosting.reading.MAX_BYTES", 1000)
     assert code_of(FILE) == "bundle/structure"
 
 

@@ -144,12 +144,13 @@ def test_a_model_without_a_split_has_no_importance():
 
 
 def test_a_gpu_that_this_xgboost_cannot_use_is_refused_before_training(monkeypatch):
+    monkeypatch.setattr("barsmith.models.boosting.booster.has_gpu", lambda: True)
     model = ModelRegistry.create("xgboost", device={"use_gpu": True})  # C34
     with pytest.raises(UsageError, match="pip install xgboost") as error:
         fit_model(model, *drawn(n=50)[:2])
     assert error.value.code == "config/device"
     monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": True})
-    monkeypatch.setattr("barsmith.models.boosting.xgboost.has_gpu", lambda: False)
+    monkeypatch.setattr("barsmith.models.boosting.booster.has_gpu", lambda: False)
     with pytest.raises(UsageError, match="no NVIDIA GPU"):
         model.check_machine()
 
@@ -167,7 +168,7 @@ def test_a_gpu_that_this_xgboost_cannot_use_is_refused_before_training(monkeypat
 )
 def test_the_device_is_what_was_asked_for_and_can_be_used(monkeypatch, device, cuda, card, used):
     monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": cuda})
-    monkeypatch.setattr("barsmith.models.boosting.xgboost.has_gpu", lambda: card)
+    monkeypatch.setattr("barsmith.models.boosting.booster.has_gpu", lambda: card)
     assert ModelRegistry.create("xgboost", device=device).device() == used
 
 

@@ -40,6 +40,11 @@ def row_log_losses(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return -np.log(np.clip(given, EPSILON, 1.0))
 
 
+def weighted_log_loss(y: np.ndarray, probabilities: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Mean of `row_log_losses`, weighted."""
+    return float(np.average(row_log_losses(np.asarray(y), probabilities), weights=weight))
+
+
 def row_briers(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """(N,) squared distance to what happened, summed over the three classes: 0 to 2. Source: Brier (1950)."""
     happened = y[:, None] == np.array([-1, 0, 1])

@@ -6,12 +6,11 @@ import tokenize
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from barsmith.artifacts import write_bytes
-from barsmith.errors import IntegrityError
+from barsmith.models.refusals import broken, format_error
 from barsmith.models.storage import read_file
 
 #: What NumPy raises for a file that is none of its own, or not whole.
@@ -35,21 +34,21 @@ def read_arrays(folder: Path, wanted: Mapping[str, tuple[str, int]]) -> dict[str
 
 
 def read_one(path: Path, kind: str, axes: int) -> np.ndarray:
-    read_file(path)  # is it there
-    try:
-        found = np.lib.format.open_memmap(
-            path, mode="r"
-        )  # no pickle, no zip; whose size is compared with the file's before anything is reserved
-    except _UNREADABLE as error:
-        came, do = f"{type(error).__name__}: {error}"[:120], "train and save the model again"
-        raise IntegrityError("bundle/format", expected="a NumPy array of numbers", came=came, do=do, where=str(path)) from None
+    found = opened(path)
     if found.dtype != np.dtype(kind) or found.ndim != axes:
-        refuse(f"{axes} axes of {np.dtype(kind)}", f"{found.ndim} axes of {found.dtype}", path)
+        broken(f"{axes} axes of {np.dtype(kind)}", f"{found.ndim} axes of {found.dtype}", str(path))
     if not np.isfinite(found).all():
-        refuse("finite numbers", "others", path)
+        broken("finite numbers", "others", str(path))
     return np.array(found, order="C")
 
 
-def refuse(expected: str, came: str, path: Path) -> NoReturn:
-    do = "restore the file, or train and save the model again"
-    raise IntegrityError("bundle/structure", expected=expected, came=came, do=do, where=str(path))
+def opened(path: Path) -> np.ndarray:
+    """The array in a file, not yet read: its size is compared with the file's before anything is reserved; no pickle, no zip.
+
+    Raises IntegrityError `bundle/missing-file`, `bundle/format`.
+    """
+    read_file(path)  # is it there
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except _UNREADABLE as error:
+        raise format_error("a NumPy array of numbers", f"{type(error).__name__}: {error}"[:120], str(path)) from None

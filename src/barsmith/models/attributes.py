@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
-from barsmith.artifacts import parse_json, write_bytes, write_json
-from barsmith.errors import IntegrityError, UsageError
+from barsmith.artifacts import parse_json, write_json
+from barsmith.errors import UsageError
+from barsmith.models.array_files import opened, write_arrays
 from barsmith.models.base import BaseModel
+from barsmith.models.refusals import broken
 from barsmith.models.storage import read_file, read_names, write_card
 
 STATE = "state.json"
-_OWN = ("params", "feature_names", "input_shape")  # attributes that stand on the card
+_OWN = ("params", "info", "feature_names", "input_shape")  # attributes that stand on the card or on the class
+_KINDS = "biufcU"  # of an array's numbers or text
 _ARRAY = re.compile(r"array\.([A-Za-z_][A-Za-z0-9_]{0,80})\.npy")
 
 
@@ -26,9 +29,10 @@ def save_attributes(model: BaseModel, folder: Path) -> None:
     for name, value in vars(model).items():
         if name in _OWN:
             continue
-        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufcU" and _ARRAY.fullmatch(f"array.{name}.npy"):
-            write_array(folder / f"array.{name}.npy", np.asarray(value))
-        elif is_plain(value):
+        is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in _KINDS
+        if is_array and is_state(model, name) and _ARRAY.fullmatch(f"array.{name}.npy"):
+            write_arrays(folder, {f"array.{name}": np.asarray(value)})
+        elif is_plain(value) and is_state(model, name):
             plain[name] = value
         else:
             raise UsageError(
@@ -43,14 +47,24 @@ def save_attributes(model: BaseModel, folder: Path) -> None:
 
 
 def load_attributes(model: BaseModel, folder: Path) -> None:
-    """The inverse of `save_attributes`."""
-    for path in sorted(folder.iterdir()):
-        if found := _ARRAY.fullmatch(path.name):
-            setattr(model, found[1], read_array(path))
-    state = parse_json(read_file(folder / STATE), str(folder / STATE), code="bundle/format")
-    for name, value in state.items():
+    """The inverse of `save_attributes`. Raises IntegrityError `bundle/format`, and `bundle/structure` for what it would not have written."""
+    where = str(folder / STATE)
+    state = parse_json(read_file(folder / STATE), where, code="bundle/format")
+    if not isinstance(state, dict):
+        broken("attributes by name", type(state).__name__, where)
+    arrays = {found[1]: read_array(path) for path in sorted(folder.iterdir()) if (found := _ARRAY.fullmatch(path.name))}
+    for name, value in [*arrays.items(), *state.items()]:
+        if not is_state(model, name) or (name in arrays and name in state):
+            broken("attributes that a fit sets, each once", ascii(name)[:80], where)
         setattr(model, name, value)
     model.feature_names = read_names(folder)
+
+
+def is_state(model: BaseModel, name: str) -> bool:
+    """May a fit set it: not what stands on the card or belongs to the house, no method, property or class of the model's own."""
+    default = inspect.getattr_static(type(model), name, None)
+    is_code = callable(default) or hasattr(type(default), "__get__")
+    return name not in _OWN and not hasattr(BaseModel, name) and not is_code and name.isidentifier() and not name.startswith("__")
 
 
 def is_plain(value: Any) -> bool:
@@ -61,17 +75,9 @@ def is_plain(value: Any) -> bool:
         return False
 
 
-def write_array(path: Path, value: np.ndarray) -> None:
-    file = BytesIO()
-    np.save(file, value, allow_pickle=False)
-    write_bytes(path, file.getvalue())
-
-
 def read_array(path: Path) -> np.ndarray:
-    """An array of numbers or text, or one number; its size is compared with the file's before anything is reserved for it."""
-    try:
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))[()]
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise IntegrityError(
-            "bundle/format", expected="a NumPy array of numbers", came=str(error)[:120], do="save the model again", where=str(path)
-        ) from None
+    """An array of numbers or text, or one number."""
+    found = opened(path)
+    if found.dtype.kind not in _KINDS:
+        broken("an array of numbers or text", str(found.dtype), str(path))
+    return np.array(found)[()]

@@ -41,6 +41,11 @@ def checked_rows(X: Any, names: Sequence[str] = (), n_features: int | None = Non
     return X
 
 
+def named(rows: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
+    """The names of the features, f0, f1, ... where none are given."""
+    return tuple(names) or tuple(f"f{i}" for i in range(rows.shape[-1]))
+
+
 def checked_windows(X: Any, names: Sequence[str] = (), shape: Sequence[int] | None = None) -> Any:
     """Windows (N, T, F) of a sequence or (N, R, T, F) of several timeframes: a `View` as it is, anything else as float32 in C order.
 

@@ -20,6 +20,13 @@ def softmax_row(margins: Any, row: int, probabilities: Any, signal: Any, confide
 
 
 @njit(nogil=True)
+def softmax_rows(margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
+    """The same for every row."""
+    for row in range(len(margins)):
+        softmax_row(margins, row, probabilities, signal, confidence)
+
+
+@njit(nogil=True)
 def mean_row(totals: Any, row: int, count: int, probabilities: Any, signal: Any, confidence: Any) -> None:
     """One row's sums of `count` probabilities -> the same."""
     a, b, c = totals[row, 0] / count, totals[row, 1] / count, totals[row, 2] / count

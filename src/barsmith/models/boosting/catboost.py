@@ -5,36 +5,29 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from barsmith.artifacts import write_bytes
-from barsmith.errors import DataError, UsageError
-from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
-from barsmith.models.boosting.catboost_files import read_trees, written
-from barsmith.models.boosting.gpu import has_gpu
+from barsmith.errors import DataError
+from barsmith.models.boosting.booster import Booster, Rows, Task
+from barsmith.models.boosting.catboost_files import of_frequencies, read_trees, written
 from barsmith.models.boosting.quantised import quantised
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, EarlyStopping, RowParams
 from barsmith.models.registry import register
-from barsmith.models.rows import checked_rows
-from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
 from barsmith.models.trees.oblivious import ObliviousTrees
-from barsmith.parallel import cores
 
-FILE = "booster.json"
 #: CatBoost's names for the two parts -> ours.
 PARTS = {"learn": "train", "validation": "stop"}
 
 
 @register(name="catboost", family="boosting", reads="tabular")
-class CatBoostModel(BaseModel):
+class CatBoostModel(Booster):
     """Gradient-boosted oblivious trees, one for all classes a round. Source: Prokhorenkova et al. (2018).
 
     Each level of a tree asks every row the same question: is a feature above a border. `X_val` decides when to stop; the rounds
@@ -54,60 +47,32 @@ class CatBoostModel(BaseModel):
 
         gpu: ClassVar[bool] = True
 
-    _file = b""
-    _trees: ObliviousTrees | None = None
+    library = "CatBoost"
 
-    def fit(
-        self,
-        X_train: Any,
-        y_train: Any,
-        X_val: Any = None,
-        y_val: Any = None,
-        *,
-        weight_train: np.ndarray | None = None,
-        weight_val: np.ndarray | None = None,
-        feature_names: Sequence[str] = (),
-        seed: int = 42,
-        progress: Progress | None = None,
-    ) -> TrainingMetrics:
-        """X: (N, F) finite rows; y: (N,) -1, 0, +1; weights (N,). X_val may be None: then all rounds are kept.
-
-        Raises DataError `models/training` where CatBoost cannot learn, as when all features are constant.
-        """
+    def grow(self, task: Task) -> tuple[bytes, dict[str, list[float]]]:
+        """Raises DataError `models/training` where CatBoost cannot learn, as when memory runs out."""
         import catboost
 
-        started, params = time.perf_counter(), self.params
-        rows = checked_rows(X_train, feature_names)
-        names = list(feature_names) or [f"f{i}" for i in range(rows.shape[1])]
-        device = self.device()
-        held = None if X_val is None else checked_rows(X_val, names)
-        labels = (np.asarray(y_train, np.int32) + 1, weight_train, None if held is None else np.asarray(y_val, np.int32) + 1, weight_val)
-        watch = Watch(params.early_stopping if held is not None else EarlyStopping(enabled=False), progress, params.n_estimators)
-        model = catboost.CatBoost(self.library_params(device, params.n_jobs or cores(), seed))
-        build = partial(pools, rows, held, labels, names, params.max_bin, device)
+        params, device = self.params, task.device
+        watch = Watch(params.early_stopping if task.stop is not None else EarlyStopping(enabled=False), task.progress, params.n_estimators)
+        model = catboost.CatBoost(self.library_params(device, task.threads, task.seed))
+        parts = [part for part in (task.learn, task.stop) if part is not None]
+        about = [value for part in parts for value in (part.X, part.y, part.weight)]
         quiet = {"log_cout": io.StringIO(), "log_cerr": io.StringIO()}  # it prints, whatever its level of logging
         called = {"callbacks": [watch]} if device == "cpu" else {}
         try:
-            with quantised(build, "catboost", rows, held, *labels, names, params.max_bin, device) as (train, stop):
+            with quantised(partial(pools, task, params.max_bin), "catboost", *about, task.names, params.max_bin, device) as (train, stop):
                 model.fit(train, eval_set=stop, use_best_model=False, **called, **quiet)
-        except catboost.CatBoostError as error:  # all features constant, no memory left
+        except catboost.CatBoostError as error:
+            if "constant" in str(error):  # it refuses rows that are all alike
+                return unmoved(task)
             came, do = str(error).rsplit(": ", 1)[-1][:200], "correct the rows or the parameters"
             raise DataError("models/training", expected="rows that CatBoost can learn from", came=came, do=do) from error
         history = {PARTS[part]: [float(loss) for loss in found["MultiClass"]] for part, found in model.evals_result_.items()}
-        if held is not None and params.early_stopping.enabled:
+        if task.stop is not None and params.early_stopping.enabled:
             kept = watch.best if device == "cpu" else int(np.argmin(history["stop"]))
             model.shrink(ntree_end=kept + 1)
-        trees = self.take(written(json_of(model)))
-        return TrainingMetrics(
-            seconds=time.perf_counter() - started,
-            best_iteration=trees.rounds - 1,
-            stopped_early=len(history["train"]) < params.n_estimators,
-            history=history,
-            n_fit=len(rows),
-            n_stop=0 if X_val is None else len(X_val),
-            seed=seed,
-            device=device,
-        )
+        return written(json_of(model)), history
 
     def library_params(self, device: str, threads: int, seed: int) -> dict[str, Any]:
         params, stopping = self.params, self.params.early_stopping
@@ -128,71 +93,20 @@ class CatBoostModel(BaseModel):
                 place |= {"od_type": "Iter", "od_wait": stopping.patience}
         return {**given, **drawn, **fixed, **place, "thread_count": threads, "random_seed": seed}
 
-    def take(self, file: bytes, where: str = "") -> ObliviousTrees:
-        """Become the model in a file's bytes, checked."""
+    def read(self, file: bytes, names: Sequence[str], where: str) -> tuple[ObliviousTrees, ObliviousTrees]:
         trees = read_trees(file, where)
-        self._file, self._trees, self.feature_names = file, trees, trees.feature_names
-        return trees
-
-    @property
-    def rounds(self) -> int:
-        """Rounds that were kept."""
-        return 0 if self._trees is None else self._trees.rounds
-
-    def thresholds(self) -> np.ndarray:
-        """(n,) float32, ascending: the least values that answer yes to a question."""
-        if self._trees is None:
-            raise not_fitted(self)
-        return np.unique(self._trees.threshold)
-
-    def predict(self, X: Any) -> PredictionOutput:
-        """Raises DataError `models/nan-input`, `models/shape`."""
-        if self._trees is None:
-            raise not_fitted(self)
-        return self._trees.answers(checked_rows(X, self._trees.feature_names))  # the walk itself does not look where it reads
+        return trees, trees
 
     def get_feature_importance(self) -> dict[str, float]:
-        """Share of the change of the margins by feature."""
-        if self._trees is None:
-            raise not_fitted(self)
-        return self._trees.value_changes()
+        """Share of the change of the margins that the feature's questions make: CatBoost's PredictionValuesChange."""
+        return super().get_feature_importance()
 
-    def device(self) -> str:
-        """`cuda` or `cpu`. Raises UsageError `config/device` where a GPU is asked for and cannot be used, or not with these parameters."""
-        wish = self.params.device
-        if wish.use_gpu is False or (wish.deterministic and wish.use_gpu != True):  # noqa: E712 - "auto" is true as well
-            return "cpu"
-        can = has_gpu() and sees_gpu() and not (self.params.early_stopping.enabled and self.params.early_stopping.min_delta)
-        if can or wish.use_gpu == "auto":
-            return "cuda" if can else "cpu"
-        came, do = ("no NVIDIA GPU on this machine", "set device.use_gpu to auto or false")
-        if has_gpu():
-            came, do = ("a CatBoost that sees none", "install the NVIDIA driver that this CatBoost needs, or set device.use_gpu to auto")
-            if sees_gpu():
-                came, do = (
-                    "early_stopping.min_delta, which CatBoost has on the CPU alone",
-                    "set min_delta to 0, or device.use_gpu to auto",
-                )
-        raise UsageError("config/device", expected="a GPU that CatBoost can use", came=came, do=do, where="device.use_gpu")
-
-    def check_machine(self) -> None:
-        super().check_machine()
-        self.device()
-
-    def save(self, folder: Path) -> None:
-        """`booster.json`, the library's own format without its dates, and the card."""
-        if self._trees is None:
-            raise not_fitted(self)
-        write_bytes(folder / FILE, self._file)
-        write_card(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Raises IntegrityError `bundle/format`, `bundle/structure`, `bundle/shape`."""
-        model = cls(params_of(cls, folder))
-        model.take(read_file(folder / FILE), str(folder / FILE))
-        check_names(model.feature_names, read_names(folder), str(folder))
-        return model
+    def gpu_obstacle(self) -> tuple[str, str] | None:
+        if not sees_gpu():
+            return "a CatBoost that sees none", "install the NVIDIA driver that this CatBoost needs, or set device.use_gpu to auto"
+        if self.params.early_stopping.enabled and self.params.early_stopping.min_delta:
+            return "early_stopping.min_delta, which CatBoost has on the CPU alone", "set min_delta to 0, or device.use_gpu to auto"
+        return None
 
 
 class Watch:
@@ -214,30 +128,38 @@ class Watch:
         return done - 1 - self.best < self.stopping.patience
 
 
-def pools(
-    rows: np.ndarray, held: np.ndarray | None, labels: tuple[Any, Any, Any, Any], names: list[str], max_bin: int, device: str
-) -> tuple[Any, Any]:
+def pools(task: Task, max_bin: int) -> tuple[Any, Any]:
     """The training rows, quantised, and those to stop on. CatBoost cannot change the labels of a pool: only trials share one."""
-    train = pool(*with_all_classes(rows, *labels[:2]), names)
-    if device == "cpu":
+    train = pool(with_all_classes(task.learn), task.names)
+    if task.device == "cpu":
         train.quantize(border_count=max_bin)
-    return train, None if held is None else pool(held, *labels[2:], names)
+    return train, None if task.stop is None else pool(task.stop, task.names)
 
 
-def pool(rows: np.ndarray, y: np.ndarray, weight: np.ndarray | None, names: list[str]) -> Any:
+def pool(rows: Rows, names: Sequence[str]) -> Any:
     import catboost
 
-    return catboost.Pool(rows, y, weight=weight, feature_names=names)
+    return catboost.Pool(rows.X, rows.y, weight=rows.weight, feature_names=list(names))
 
 
-def with_all_classes(rows: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def with_all_classes(rows: Rows) -> Rows:
     """The rows, and one at the origin of each class 0, 1, 2 that none has."""
-    lacking = np.setdiff1d(np.arange(CLASSES), y).astype(y.dtype)
+    lacking = np.setdiff1d(np.arange(CLASSES), rows.y).astype(rows.y.dtype)
     if not len(lacking):
-        return rows, y, weight
-    added = np.zeros((len(lacking), rows.shape[1]), np.float32)
-    heavier = None if weight is None else np.concatenate([weight, np.ones(len(lacking), np.float32)])
-    return np.concatenate([rows, added]), np.concatenate([y, lacking]), heavier
+        return rows
+    added = np.zeros((len(lacking), rows.X.shape[1]), np.float32)
+    heavier = None if rows.weight is None else np.concatenate([rows.weight, np.ones(len(lacking), np.float32)])
+    return Rows(np.concatenate([rows.X, added]), np.concatenate([rows.y, lacking]), heavier)
+
+
+def unmoved(task: Task) -> tuple[bytes, dict[str, list[float]]]:
+    """The model of rows that nothing tells apart: how often each class came, with one row's weight more, as one tree without a question."""
+    rows = with_all_classes(task.learn)
+    shares = np.bincount(rows.y, rows.weight, CLASSES) + 1.0 / len(rows)
+    shares /= shares.sum()
+    parts = {"train": rows} if task.stop is None else {"train": rows, "stop": task.stop}
+    losses = {name: [float(np.average(-np.log(shares[part.y]), weights=part.weight))] for name, part in parts.items()}
+    return of_frequencies(task.names, shares), losses
 
 
 def json_of(model: Any) -> bytes:
@@ -247,8 +169,9 @@ def json_of(model: Any) -> bytes:
             model.save_model(f"/proc/self/fd/{file.fileno()}", format="json")
             return file.read()
     with tempfile.TemporaryDirectory() as folder:
-        model.save_model(str(Path(folder) / FILE), format="json")
-        return (Path(folder) / FILE).read_bytes()
+        path = Path(folder) / "booster.json"
+        model.save_model(str(path), format="json")
+        return path.read_bytes()
 
 
 def sees_gpu() -> bool:

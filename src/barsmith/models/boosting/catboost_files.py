@@ -5,15 +5,16 @@ Its binary format is a flat buffer whose loader trusts every offset; the JSON sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
-from barsmith.errors import IntegrityError
+from barsmith.models.boosting.reading import checked_names, item, margins, numbers, read_checked, same
 from barsmith.models.params import CLASSES
-from barsmith.models.trees import forest as limits
-from barsmith.models.trees.forest import above, broken, check_sizes, checked_names, format_error, item, numbers, same, structure_error
+from barsmith.models.refusals import broken, check_sizes
+from barsmith.models.trees.forest import above, check_all, ends
 from barsmith.models.trees.oblivious import ObliviousTrees
 
 MAX_DEPTH = 16
@@ -29,21 +30,21 @@ def written(data: bytes) -> bytes:
     return orjson.dumps({**document, "model_info": about}, option=orjson.OPT_SORT_KEYS)
 
 
+def of_frequencies(names: Sequence[str], frequencies: np.ndarray) -> bytes:
+    """The file of a model that asks nothing and answers each row with these three frequencies."""
+    features = [{"feature_index": i, "flat_feature_index": i, "has_nans": False, "feature_id": name} for i, name in enumerate(names)]
+    about = {"class_params": {"class_to_label": list(range(CLASSES))}, "params": {"loss_function": {"type": "MultiClass"}}}
+    tree = {"splits": None, "leaf_values": np.log(frequencies).tolist(), "leaf_weights": [1.0]}
+    document = {"model_info": about, "features_info": {"float_features": features}, "oblivious_trees": [tree], "scale_and_bias": [1, []]}
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
 def read_trees(data: bytes, where: str = "") -> ObliviousTrees:
     """The trees in a file that `written` made.
 
     Raises IntegrityError `bundle/format` for what is no JSON at all, `bundle/structure` for anything that such a file never has.
     """
-    if not data.startswith(b"{"):
-        raise format_error("a CatBoost model in JSON", data, where)
-    try:
-        if len(data) > limits.MAX_BYTES:
-            broken(f"at most {limits.MAX_BYTES} bytes", f"{len(data)}")
-        return trees_of(orjson.loads(data))
-    except orjson.JSONDecodeError as error:  # broken, nested without end, NaN
-        raise structure_error("strict JSON", str(error)[:120], where) from None
-    except IntegrityError as error:
-        raise structure_error(error.expected, error.came, where) from None
+    return read_checked(data, where, begin=b"{", what="a CatBoost model in JSON", trees_of=lambda data: trees_of(orjson.loads(data)))
 
 
 def trees_of(document: Any) -> ObliviousTrees:
@@ -54,19 +55,12 @@ def trees_of(document: Any) -> ObliviousTrees:
     features = item(document, "features_info", dict)
     if set(document) != {"model_info", "features_info", "oblivious_trees", "scale_and_bias"} or set(features) != {"float_features"}:
         broken("oblivious trees of numeric features", "other parts")
-    names = [feature_name(each, number) for number, each in enumerate(item(features, "float_features", list))]
-    given = item(document, "oblivious_trees", list)
-    if not given:
+    names = checked_names([feature_name(each, number) for number, each in enumerate(item(features, "float_features", list))])
+    trees = item(document, "oblivious_trees", list)
+    if not trees:
         broken("one tree or more", "none")
-    trees = [tree_arrays(tree, number, len(names)) for number, tree in enumerate(given)]
-    joined = {name: np.concatenate([tree[name] for tree in trees]) for name in trees[0]}
-    return ObliviousTrees(
-        feature_names=checked_names(names),
-        base=base_margins(item(document, "scale_and_bias", list)),
-        starts=ends([len(tree["feature"]) for tree in trees]),
-        leaf_starts=ends([len(tree["leaves"]) for tree in trees]),
-        **joined,
-    )
+    base = base_margins(item(document, "scale_and_bias", list))
+    return ObliviousTrees(feature_names=names, base=base, **joined(trees, len(names)))
 
 
 def feature_name(feature: Any, number: int) -> Any:
@@ -79,35 +73,48 @@ def feature_name(feature: Any, number: int) -> Any:
     return item(feature, "feature_id", str, at)
 
 
-def tree_arrays(tree: Any, number: int, n_features: int) -> dict[str, np.ndarray]:
-    """One tree, checked: its questions, and a leaf for every row of answers."""
+def joined(trees: list[Any], n_features: int) -> dict[str, np.ndarray]:
+    """The trees end to end, checked: of each its questions, and a leaf for every row of answers."""
+    questions = [questions_of(tree, number) for number, tree in enumerate(trees)]
+    levels = [len(each) for each in questions]
+    leaves = [1 << each for each in levels]
+    starts = ends(levels)
+    asked = [[split.get(key) for split in each] for key in ("float_feature_index", "border") for each in questions]
+    feature = numbers(asked[: len(trees)], levels, whole=True, what="float_feature_index")
+    border = numbers(asked[len(trees) :], levels, whole=False, what="border")
+    check_all((feature >= 0) & (feature < n_features), starts, f"that splits on features 0 to {n_features - 1}", "another")
+    values = numbers([tree["leaf_values"] for tree in trees], [CLASSES * each for each in leaves], whole=False, what="leaf_values")
+    weights = numbers([tree["leaf_weights"] for tree in trees], leaves, whole=False, what="leaf_weights")
+    check_sizes(np.concatenate([values, weights]), "leaves")
+    if not np.isfinite(border).all() or (weights < 0.0).any():
+        broken("finite borders and weights >= 0", "others")
+    return {
+        "starts": starts,
+        "feature": feature,
+        "threshold": above(border),
+        "leaf_starts": ends(leaves),
+        "leaves": values.reshape(-1, CLASSES),
+        "leaf_weights": weights,
+    }
+
+
+def questions_of(tree: Any, number: int) -> list[dict[str, Any]]:
+    """The splits of a tree, none where its one leaf answers all, after checking that it has leaves."""
     at = f"tree {number}"
-    splits = item(tree, "splits", list, at) if not (isinstance(tree, dict) and tree.get("splits") is None) else []
+    for name in ("leaf_values", "leaf_weights"):
+        item(tree, name, list, at)
+    splits = [] if tree.get("splits") is None else item(tree, "splits", list, at)
     if len(splits) > MAX_DEPTH:
         broken(f"{at} of at most {MAX_DEPTH} levels", str(len(splits)))
     for split in splits:
         same(split if isinstance(split, dict) else {}, "split_type", "FloatFeature", at)
-    feature = numbers([split.get("float_feature_index") for split in splits], len(splits), whole=True, at=f"{at}: features")
-    if ((feature < 0) | (feature >= n_features)).any():
-        broken(f"{at} that splits on features 0 to {n_features - 1}", str(feature.max()))
-    border = numbers([split.get("border") for split in splits], len(splits), whole=False, at=f"{at}: borders")
-    leaves = 1 << len(splits)
-    values = numbers(item(tree, "leaf_values", list, at), leaves * CLASSES, whole=False, at=f"{at}: leaf_values")
-    weights = numbers(item(tree, "leaf_weights", list, at), leaves, whole=False, at=f"{at}: leaf_weights")
-    check_sizes(np.concatenate([values, weights]), at)
-    if not np.isfinite(border).all() or (weights < 0.0).any():
-        broken(f"{at} with finite borders and weights >= 0", "others")
-    return {"feature": feature, "threshold": above(border), "leaves": values.reshape(leaves, CLASSES), "leaf_weights": weights}
+    return list(splits)
 
 
 def base_margins(given: list[Any]) -> np.ndarray:
     """(3,) float64 of `[1, [a, b, c]]`."""
     if len(given) != 2 or given[0] != 1 or type(given[1]) is not list:
         broken("a scale of 1 and a bias for each class", str(given)[:60])
-    base = numbers(given[1] or [0.0] * CLASSES, CLASSES, whole=False, at="scale_and_bias")
+    base = margins(given[1] or [0.0] * CLASSES, "scale_and_bias")
     check_sizes(base, "scale_and_bias")
     return base
-
-
-def ends(lengths: list[int]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from barsmith.artifacts import write_bytes
-from barsmith.errors import UsageError
-from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
-from barsmith.models.boosting.gpu import has_gpu
+from barsmith.models.boosting.booster import Booster, Rows, Task
 from barsmith.models.boosting.lightgbm_files import read_forest
 from barsmith.models.boosting.quantised import quantised
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, RowParams
 from barsmith.models.registry import register
-from barsmith.models.rows import checked_rows
-from barsmith.models.storage import check_names, not_fitted, params_of, read_file, read_names, write_card
+from barsmith.models.storage import check_names
 from barsmith.models.trees.flat_trees import FlatTrees
-from barsmith.models.trees.forest import Forest, total_gain
-from barsmith.parallel import cores
+from barsmith.models.trees.forest import Forest
 
-FILE = "booster.txt"
 PLAIN = re.compile(r"[A-Za-z0-9_.+/%-]{1,200}")
 #: Training parameter -> its name in the library.
 LIBRARY_NAMES = {
@@ -45,7 +37,7 @@ LIBRARY_NAMES = {
 
 
 @register(name="lightgbm", family="boosting", reads="tabular")
-class LightGBMModel(BaseModel):
+class LightGBMModel(Booster):
     """Gradient-boosted trees that grow where the gain is largest, one for each class and round. Source: Ke et al. (2017).
 
     Rows go left where a feature is at most the threshold; a row's margins are the sums of its leaves, its probabilities their
@@ -69,65 +61,34 @@ class LightGBMModel(BaseModel):
 
         gpu: ClassVar[bool] = True
 
-    _file = b""
-    _forest: Forest | None = None
-    _trees: FlatTrees | None = None
+    library, file_name = "LightGBM", "booster.txt"
 
-    def fit(
-        self,
-        X_train: Any,
-        y_train: Any,
-        X_val: Any = None,
-        y_val: Any = None,
-        *,
-        weight_train: np.ndarray | None = None,
-        weight_val: np.ndarray | None = None,
-        feature_names: Sequence[str] = (),
-        seed: int = 42,
-        progress: Progress | None = None,
-    ) -> TrainingMetrics:
-        """X: (N, F) finite rows; y: (N,) -1, 0, +1; weights (N,). X_val may be None: then all rounds are kept."""
+    def grow(self, task: Task) -> tuple[bytes, dict[str, list[float]]]:
         import lightgbm
 
-        started, params = time.perf_counter(), self.params
-        rows = checked_rows(X_train, feature_names)
-        names = list(feature_names) or [f"f{i}" for i in range(rows.shape[1])]
-        device, threads = self.device(), params.n_jobs or cores()
-        shape = matrix_params(params.max_bin, threads)
-        held = None if X_val is None else checked_rows(X_val, names)
-        stopping = params.early_stopping
+        params, stopping = self.params, self.params.early_stopping
         losses: dict[str, dict[str, list[float]]] = {}
         callbacks = [lightgbm.record_evaluation(losses)]
-        if progress is not None:
-            callbacks.append(progress_bar(progress, params.n_estimators))
-        is_watched = stopping.enabled and held is not None
+        if task.progress is not None:
+            callbacks.append(progress_bar(task.progress, params.n_estimators))
+        is_watched = stopping.enabled and task.stop is not None
         if is_watched:
             callbacks.append(lightgbm.early_stopping(stopping.patience, verbose=False, min_delta=stopping.min_delta))
-        build = partial(matrices, rows, held, written(names), shape)
-        with quantised(build, "lightgbm", rows, held, names, params.max_bin) as (train, stop):
-            label(train, y_train, weight_train)
+        shape, held = matrix_params(params.max_bin, task.threads), None if task.stop is None else task.stop.X
+        build = partial(matrices, task.learn.X, held, written(task.names), shape)
+        with quantised(build, "lightgbm", task.learn.X, held, task.names, params.max_bin) as (train, stop):
+            label(train, task.learn)
             parts = {"train": train}
-            if stop is not None:
-                label(stop, y_val, weight_val)
+            if task.stop is not None:
+                label(stop, task.stop)
                 parts["stop"] = stop
-            given = {**shape, **self.library_params(device, threads, seed)}
-            if len(rows) * params.subsample < 1.0:
+            given = {**shape, **self.library_params(task.device, task.threads, task.seed)}
+            if len(task.learn) * params.subsample < 1.0:
                 given["bagging_fraction"] = 1.0  # else a single row is left out
             seen: dict[str, Any] = {"valid_sets": list(parts.values()), "valid_names": list(parts), "callbacks": callbacks}
             booster = lightgbm.train(given, train, num_boost_round=params.n_estimators, **seen)
-        kept = booster.best_iteration if is_watched else -1
-        forest = self.take(without_threads(booster.model_to_string(num_iteration=kept)).encode(), names)
-        history = {name: [float(loss) for loss in found["multi_logloss"]] for name, found in losses.items()}
-        return TrainingMetrics(
-            seconds=time.perf_counter() - started,
-            best_iteration=forest.rounds - 1,
-            stopped_early=len(history["train"]) < params.n_estimators,
-            history=history,
-            n_fit=len(rows),
-            n_stop=0 if X_val is None else len(X_val),
-            seed=seed,
-            device=device,
-        )
+        file = without_threads(booster.model_to_string(num_iteration=booster.best_iteration if is_watched else -1)).encode()
+        return file, {name: [float(loss) for loss in found["multi_logloss"]] for name, found in losses.items()}
 
     def library_params(self, device: str, threads: int, seed: int) -> dict[str, Any]:
         given = {theirs: getattr(self.params, ours) for ours, theirs in LIBRARY_NAMES.items()}
@@ -136,71 +97,18 @@ class LightGBMModel(BaseModel):
         depth = -1 if self.params.max_depth is None else self.params.max_depth
         return {**given, **fixed, **same_bits, "max_depth": depth, "device_type": device, "num_threads": threads, "seed": seed}
 
-    def take(self, file: bytes, names: Sequence[str], where: str = "") -> Forest:
-        """Become the model in a file's bytes, checked; names: its features."""
+    def read(self, file: bytes, names: Sequence[str], where: str) -> tuple[Forest, FlatTrees]:
         forest = read_forest(file, where)
         if list(forest.feature_names) != written(names):
             check_names(forest.feature_names, names, where)
         forest = replace(forest, feature_names=tuple(names))
-        self._file, self._forest, self._trees, self.feature_names = file, forest, FlatTrees.of(forest), forest.feature_names
-        return forest
+        return forest, FlatTrees.of(forest)
 
-    @property
-    def rounds(self) -> int:
-        """Rounds that were kept."""
-        return 0 if self._forest is None else self._forest.rounds
-
-    def thresholds(self) -> np.ndarray:
-        """(n,) float32, ascending: the least values that go right at a split."""
-        if self._forest is None:
-            raise not_fitted(self)
-        return np.unique(self._forest.threshold[self._forest.left >= 0])
-
-    def predict(self, X: Any) -> PredictionOutput:
-        """Raises DataError `models/nan-input`, `models/shape`."""
-        if self._trees is None or self._forest is None:
-            raise not_fitted(self)
-        return self._trees.answers(checked_rows(X, self._forest.feature_names))  # the walk itself does not look where it reads
-
-    def get_feature_importance(self) -> dict[str, float]:
-        """Share of the total gain by feature."""
-        if self._forest is None:
-            raise not_fitted(self)
-        return total_gain(self._forest)
-
-    def device(self) -> str:
-        """`cuda` or `cpu`. Raises UsageError `config/device` where a GPU is asked for and cannot be used."""
-        wish = self.params.device
-        if wish.use_gpu is False or (wish.deterministic and wish.use_gpu != True):  # noqa: E712 - "auto" is true as well
-            return "cpu"
-        has_card = has_gpu()
-        if has_card and trains_on_cuda():
-            return "cuda"
-        if wish.use_gpu == "auto":
-            return "cpu"
-        came, do = ("no NVIDIA GPU on this machine", "set device.use_gpu to auto or false")
-        if has_card:
-            came = "a LightGBM built without CUDA"
-            do = "pip install --no-binary lightgbm --config-settings=cmake.define.USE_CUDA=ON lightgbm, or set device.use_gpu to auto"
-        raise UsageError("config/device", expected="a GPU that LightGBM can use", came=came, do=do, where="device.use_gpu")
-
-    def check_machine(self) -> None:
-        super().check_machine()
-        self.device()
-
-    def save(self, folder: Path) -> None:
-        """`booster.txt`, the library's own format, and the card."""
-        if self._forest is None:
-            raise not_fitted(self)
-        write_bytes(folder / FILE, self._file)
-        write_card(self, folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Raises IntegrityError `bundle/format`, `bundle/structure`, `bundle/shape`."""
-        model = cls(params_of(cls, folder))
-        model.take(read_file(folder / FILE), read_names(folder), str(folder / FILE))
-        return model
+    def gpu_obstacle(self) -> tuple[str, str] | None:
+        if trains_on_cuda():
+            return None
+        do = "pip install --no-binary lightgbm --config-settings=cmake.define.USE_CUDA=ON lightgbm, or set device.use_gpu to auto"
+        return "a LightGBM built without CUDA", do
 
 
 def without_threads(text: str) -> str:
@@ -228,10 +136,10 @@ def matrices(rows: np.ndarray, held: np.ndarray | None, names: list[str], shape:
     return train, train.create_valid(held, np.zeros(len(held), np.float32), params=shape).construct()
 
 
-def label(matrix: Any, y: Any, weight: np.ndarray | None) -> None:
-    matrix.set_label(np.asarray(y, np.float32) + 1)
-    matrix.set_field("weight", weight)
-    matrix.weight = weight  # LightGBM's set_weight keeps the earlier ones where there are none
+def label(matrix: Any, rows: Rows) -> None:
+    matrix.set_label(rows.y.astype(np.float32))
+    matrix.set_field("weight", rows.weight)
+    matrix.weight = rows.weight  # LightGBM's set_weight keeps the earlier ones where there are none
 
 
 def trains_on_cuda() -> bool:

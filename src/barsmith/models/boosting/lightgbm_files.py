@@ -5,12 +5,15 @@ The library's loader can crash the process on a mutated file, so it never sees o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 import numpy as np
 
-from barsmith.errors import IntegrityError
+from barsmith.models.boosting.reading import checked_names, read_checked, same
 from barsmith.models.params import CLASSES
-from barsmith.models.trees import forest as limits
-from barsmith.models.trees.forest import Forest, above, broken, check_links, check_sizes, checked_names, format_error, structure_error
+from barsmith.models.refusals import broken, check_sizes
+from barsmith.models.trees.forest import Forest, above, check_links, ends
 
 BEGIN = b"tree\nversion=v4\n"
 _HEADER = (
@@ -28,6 +31,7 @@ _TREE = ("num_leaves", "num_cat", *_SPLITS, "leaf_value", "leaf_weight", "leaf_c
 #: Numeric splits on rows without missing values: bit 0 would be a category, bits 2 and 3 how a missing value goes.
 _NUMERIC = (0, 2)
 _LARGEST = 2**31 - 1
+_MOST_LEAVES = 131_072
 #: What lies no farther from 0 is 0 to LightGBM, in rows and thresholds.
 _ZERO = np.float32(1e-35)
 
@@ -37,21 +41,12 @@ def read_forest(data: bytes, where: str = "") -> Forest:
 
     Raises IntegrityError `bundle/format` for another kind of file, `bundle/structure` for anything that such a file never has.
     """
-    if not data.startswith(BEGIN):
-        raise format_error("a LightGBM model as text, version v4", data, where)
-    try:
-        if len(data) > limits.MAX_BYTES:
-            broken(f"at most {limits.MAX_BYTES} bytes", f"{len(data)}")
-        return forest_of(data.removeprefix(BEGIN).decode())
-    except UnicodeDecodeError as error:
-        raise structure_error("UTF-8 text", str(error)[:120], where) from None
-    except IntegrityError as error:
-        raise structure_error(error.expected, error.came, where) from None
+    return read_checked(data, where, begin=BEGIN, what="a LightGBM model as text, version v4", trees_of=forest_of)
 
 
-def forest_of(text: str) -> Forest:
+def forest_of(data: bytes) -> Forest:
     """The checks, from the outside in; each raises IntegrityError `bundle/structure`."""
-    text, end, _ = text.partition("\nend of trees\n")
+    text, end, _ = data.removeprefix(BEGIN).decode().partition("\nend of trees\n")
     if not end:
         broken("a whole file", "one without the end of its trees")
     head, *blocks = text.split("\n\nTree=")
@@ -62,54 +57,66 @@ def forest_of(text: str) -> Forest:
         "objective": f"multiclass num_class:{CLASSES}",
         "label_index": "0",
     }.items():
-        if header[name] != wanted:
-            broken(f"{name} {wanted}", header[name][:40])
+        same(header, name, wanted)
     names = checked_names(header["feature_names"].split(" "))
     if header["max_feature_idx"] != str(len(names) - 1) or len(header["feature_infos"].split(" ")) != len(names):
         broken(f"{len(names)} features", header["max_feature_idx"][:20])
     if not blocks or len(blocks) % CLASSES or len(header["tree_sizes"].split(" ")) != len(blocks):
         broken(f"a multiple of {CLASSES} trees, as many as are counted", str(len(blocks)))
-    trees = [tree_arrays(block, number, len(names)) for number, block in enumerate(blocks)]
-    return Forest.joined(names, np.zeros(CLASSES), trees)
+    return Forest(names, np.zeros(CLASSES), **joined([tree_of(block, number) for number, block in enumerate(blocks)], len(names)))
 
 
-def tree_arrays(block: str, number: int, n_features: int) -> dict[str, np.ndarray]:
-    """One tree, checked: its splits in the order in which they were made, then its leaves."""
-    at = f"tree {number}"
+def tree_of(block: str, number: int) -> dict[str, str]:
+    """The fields of one tree, of numeric splits and constant leaves."""
     first, _, rest = block.partition("\n")
     if first != str(number):
-        broken(f"{at} with its number", first[:20])
-    tree = fields(rest, _TREE, at)
+        broken(f"tree {number} with its number", first[:20])
+    tree = fields(rest, _TREE, f"tree {number}")
     for name in ("num_cat", "is_linear"):
-        if tree[name] != "0":
-            broken(f"{at} of numeric splits and constant leaves", f"{name} {tree[name][:20]}")
-    leaves = int(numbers(tree["num_leaves"], 1, at)[0])
+        same(tree, name, "0", f"tree {number}")
+    return tree
+
+
+def joined(trees: list[dict[str, str]], n_features: int) -> dict[str, np.ndarray]:
+    """The trees' nodes end to end, checked: of each tree its splits in the order in which they were made, then its leaves."""
+    leaves = whole([tree["num_leaves"] for tree in trees], [1] * len(trees), "num_leaves")
+    if (leaves < 1).any() or (leaves > _MOST_LEAVES).any():
+        broken(f"trees of 1 to {_MOST_LEAVES} leaves", "others")
     splits = leaves - 1
-    feature, decision, left, right = (
-        whole(tree[name], splits, at) for name in ("split_feature", "decision_type", "left_child", "right_child")
+    texts = {name: [tree[name] for tree in trees] for name in _TREE}
+    feature, decision, *sides = (
+        whole(texts[name], splits.tolist(), name) for name in ("split_feature", "decision_type", "left_child", "right_child")
     )
     if not np.isin(decision, _NUMERIC).all():
-        broken(f"{at} with numeric splits, nothing missing", "others")
-    children = np.concatenate([left, right])
-    if (children < -leaves).any() or (children >= splits).any():
-        broken(f"{at} of {leaves} leaves", "a child out of range")
-    gain, threshold, value = (
-        numbers(tree["split_gain"], splits, at),
-        numbers(tree["threshold"], splits, at),
-        numbers(tree["leaf_value"], leaves, at),
-    )
-    check_sizes(np.concatenate([gain, value]), at)
-    left, right = (np.concatenate([np.where(side < 0, splits + ~side, side), np.full(leaves, -1)]) for side in (left, right))
-    feature = np.concatenate([feature, np.zeros(leaves, np.int64)])
-    check_links(left, right, feature, n_features, at)
+        broken("numeric splits, nothing missing", "others")
+    gain, threshold = (numbers(texts[name], splits.tolist(), name) for name in ("split_gain", "threshold"))
+    value = numbers(texts["leaf_value"], leaves.tolist(), "leaf_value")
+    check_sizes(np.concatenate([gain, value]), "trees")
+    starts = ends((splits + leaves).tolist())
+    is_leaf = np.arange(starts[-1]) - np.repeat(starts[:-1], splits + leaves) >= np.repeat(splits, splits + leaves)
+    own, most = np.repeat(splits, splits), np.repeat(leaves, splits)
+    for side in sides:
+        if (side < -most).any() or (side >= own).any():
+            broken("children among a tree's splits and leaves", "one out of range")
+    left, right = (placed(is_leaf, np.where(side < 0, own + ~side, side), -1) for side in sides)
+    feature = placed(is_leaf, feature, 0)
+    check_links(starts, left, right, feature, n_features)
     return {
+        "starts": starts,
         "left": left,
         "right": right,
         "feature": feature,
-        "threshold": boundary(np.concatenate([threshold, np.zeros(leaves)])),
-        "leaf": np.concatenate([np.zeros(splits), value])[:, None],
-        "gain": np.concatenate([gain, np.zeros(leaves)]),
+        "threshold": boundary(placed(is_leaf, threshold, 0.0)),
+        "leaf": placed(~is_leaf, value, 0.0)[:, None],
+        "gain": placed(is_leaf, gain, 0.0),
     }
+
+
+def placed(is_other: np.ndarray, values: np.ndarray, other: float) -> np.ndarray:
+    """An array that is `other` where that is so, and the values, in their order, elsewhere."""
+    whole = np.full(len(is_other), other, values.dtype)
+    whole[~is_other] = values
+    return whole
 
 
 def boundary(threshold: np.ndarray) -> np.ndarray:
@@ -127,21 +134,23 @@ def fields(text: str, known: tuple[str, ...], at: str) -> dict[str, str]:
     return {name: value for name, _, value in lines}
 
 
-def numbers(text: str, n: int, at: str) -> np.ndarray:
-    """(n,) finite float64 of numbers with blanks between them."""
-    parts = text.split(" ") if text else []
+def numbers(texts: Sequence[str], lengths: Sequence[int], what: str) -> np.ndarray:
+    """Finite float64 of one text a tree, numbers with blanks between them, of these lengths, end to end."""
+    parts = [text.split(" ") if text else [] for text in texts]
+    if [len(each) for each in parts] != list(lengths):
+        broken(f"{what} of as many numbers as the tree has", "more or fewer")
     try:
-        found = np.array(parts, np.float64)
+        found = np.fromiter(map(float, chain.from_iterable(parts)), np.float64)
     except ValueError:
-        found = np.empty(0)
-    if len(parts) != n or len(found) != n or not np.isfinite(found).all():
-        broken(f"{at}: {n} finite numbers", f"{len(parts)} values")
+        broken(f"{what}: numbers", "others")
+    if not np.isfinite(found).all():
+        broken(f"{what}: finite numbers", "others")
     return found
 
 
-def whole(text: str, n: int, at: str) -> np.ndarray:
-    """(n,) int64 of whole numbers with blanks between them."""
-    found = numbers(text, n, at)
+def whole(texts: Sequence[str], lengths: Sequence[int], what: str) -> np.ndarray:
+    """The same, int64 of whole numbers."""
+    found = numbers(texts, lengths, what)
     if (found != np.floor(found)).any() or (np.abs(found) > _LARGEST).any():
-        broken(f"{at}: {n} whole numbers", "others")
+        broken(f"{what}: whole numbers", "others")
     return found.astype(np.int64)

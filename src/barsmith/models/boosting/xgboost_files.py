@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from barsmith.errors import IntegrityError
+from barsmith.models.boosting.reading import checked_names, item, numbers, read_checked, same
 from barsmith.models.params import CLASSES
-from barsmith.models.trees import forest as limits
-from barsmith.models.trees.forest import Forest, broken, check_links, checked_names, format_error, item, numbers, same, structure_error
+from barsmith.models.refusals import broken
+from barsmith.models.trees.forest import Forest, check_all, check_links, ends
 
 MAJOR = 3
 #: Arrays of each tree: name -> whether it holds whole numbers.
@@ -29,6 +29,7 @@ _TREE_ARRAYS = {
     "loss_changes": False,
     "sum_hessian": False,
 }
+_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 _ROOT = 2**31 - 1  # the parent of a root, as XGBoost writes it
 
 
@@ -37,16 +38,7 @@ def read_forest(data: bytes, where: str = "") -> Forest:
 
     Raises IntegrityError `bundle/format` for what is no JSON at all, `bundle/structure` for anything that such a file never has.
     """
-    if not data.startswith(b"{"):
-        raise format_error("an XGBoost model in JSON", data, where)
-    try:
-        if len(data) > limits.MAX_BYTES:
-            broken(f"at most {limits.MAX_BYTES} bytes", f"{len(data)}")
-        return forest_of(orjson.loads(data))
-    except orjson.JSONDecodeError as error:  # broken, nested without end, NaN
-        raise structure_error("strict JSON", str(error)[:120], where) from None
-    except IntegrityError as error:
-        raise structure_error(error.expected, error.came, where) from None
+    return read_checked(data, where, begin=b"{", what="an XGBoost model in JSON", trees_of=lambda data: forest_of(orjson.loads(data)))
 
 
 def forest_of(document: Any) -> Forest:
@@ -76,39 +68,27 @@ def forest_of(document: Any) -> Forest:
         broken("trees that vote for the classes 0, 1, 2 in turn", "another order")
     if item(model, "iteration_indptr", list) != list(range(0, len(trees) + 1, CLASSES)):
         broken(f"{CLASSES} trees a round", "another number")
-    arrays = [tree_arrays(tree, number, len(names)) for number, tree in enumerate(trees)]
-    return Forest.joined(names, base_margins(item(shape, "base_score", str)), arrays)
+    return Forest(names, base_margins(item(shape, "base_score", str)), **joined(trees, len(names)))
 
 
-def tree_arrays(tree: Any, number: int, n_features: int) -> dict[str, np.ndarray]:
-    """One tree, checked: nodes in an order where children follow their parent, each node reached once."""
-    at = f"tree {number}"
-    params = item(tree, "tree_param", dict, at)
-    same(params, "num_feature", str(n_features), at)
-    same(params, "num_deleted", "0", at)
-    if tree.get("id") != number:
-        broken(f"{at} with its number", str(tree.get("id"))[:20])
-    n = len(item(tree, "left_children", list, at))
-    same(params, "num_nodes", str(n), at)
-    for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes"):
-        if item(tree, name, list, at):
-            broken(f"{at} without categories", name)
-    nodes = {name: numbers(item(tree, name, list, at), n, whole=whole, at=f"{at}: {name}") for name, whole in _TREE_ARRAYS.items()}
-    left, right, parents = nodes["left_children"], nodes["right_children"], nodes["parents"]
-    if nodes["split_type"].any() or ((nodes["default_left"] != 0) & (nodes["default_left"] != 1)).any():
-        broken(f"{at} with numeric splits", "others")
-    feature = nodes["split_indices"]
-    if (feature < 0).any() or (feature >= n_features).any():
-        broken(f"{at} that splits on features 0 to {n_features - 1}", str(feature.max()))
-    inner = check_links(left, right, feature, n_features, at)
-    where = np.flatnonzero(inner)
-    if parents[0] != _ROOT or (parents[left[inner]] != where).any() or (parents[right[inner]] != where).any():
-        broken(f"{at} whose children know their parent", "another parent")
+def joined(trees: list[Any], n_features: int) -> dict[str, np.ndarray]:
+    """The trees' nodes end to end, checked: children follow their parent, each node is reached once."""
+    lengths = [nodes_of(tree, number, n_features) for number, tree in enumerate(trees)]
+    nodes = {name: numbers([tree[name] for tree in trees], lengths, whole=whole, what=name) for name, whole in _TREE_ARRAYS.items()}
+    starts, left, right, feature = ends(lengths), nodes["left_children"], nodes["right_children"], nodes["split_indices"]
+    is_numeric = (nodes["split_type"] == 0) & ((nodes["default_left"] == 0) | (nodes["default_left"] == 1))
+    check_all(is_numeric, starts, "with numeric splits", "others")
+    inner = check_links(starts, left, right, feature, n_features)
+    begin = np.repeat(starts[:-1], lengths)
+    parent = np.full(len(left), _ROOT)
+    for side in (left, right):
+        parent[(side + begin)[inner]] = (np.arange(len(left)) - begin)[inner]
+    check_all(nodes["parents"] == parent, starts, "whose children know their parent", "another parent")
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused
         threshold, gain = nodes["split_conditions"].astype(np.float32), nodes["loss_changes"].astype(np.float32)
-    if not (np.isfinite(threshold).all() and np.isfinite(gain).all()):
-        broken(f"{at} with finite float32 numbers", "one that is too large")
+    check_all(np.isfinite(threshold) & np.isfinite(gain), starts, "with finite float32 numbers", "one that is too large")
     return {
+        "starts": starts,
         "left": left,
         "right": right,
         "feature": feature,
@@ -118,8 +98,25 @@ def tree_arrays(tree: Any, number: int, n_features: int) -> dict[str, np.ndarray
     }
 
 
+def nodes_of(tree: Any, number: int, n_features: int) -> int:
+    """How many nodes a tree has, whose other parts are checked."""
+    at = f"tree {number}"
+    params = item(tree, "tree_param", dict, at)
+    same(params, "num_feature", str(n_features), at)
+    same(params, "num_deleted", "0", at)
+    same(tree, "id", number, at)
+    for name in _TREE_ARRAYS:
+        item(tree, name, list, at)
+    n = len(tree["left_children"])
+    same(params, "num_nodes", str(n), at)
+    for name in _CATEGORIES:
+        if item(tree, name, list, at):
+            broken(f"{at} without categories", name)
+    return n
+
+
 def base_margins(text: str) -> np.ndarray:
-    """(3,) float32 of `[a,b,c]`."""
+    """(3,) float64 of `[a,b,c]`, float32 numbers."""
     try:
         with np.errstate(over="ignore"):
             base = np.array([float(part) for part in text[:200].removeprefix("[").removesuffix("]").split(",")], np.float32)
@@ -129,4 +126,4 @@ def base_margins(text: str) -> np.ndarray:
         base = np.repeat(base, CLASSES)
     if len(base) != CLASSES or not np.isfinite(base).all() or len(text) > 200:
         broken(f"{CLASSES} finite base scores", repr(text[:60]))
-    return base
+    return base.astype(np.float64)

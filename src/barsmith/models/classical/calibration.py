@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from barsmith.models.classical.solving import solving
 from barsmith.models.params import CLASSES
 
 SHARE, GAP, LEAST = 0.2, 0.05, 40
 NOTE = "no inner slice was given: the last fifth of the training rows calibrated the probabilities, behind a gap of a twentieth"
 FEW = "no inner slice was given and there are too few rows to set some aside: the probabilities were calibrated on training rows"
+
+UNSETTLED = "the calibration did not converge in 1000 iterations: are the rows scaled?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +49,12 @@ def weights_of(weight: Any, n: int) -> np.ndarray:
     return np.ones(n) if weight is None else np.asarray(weight, np.float64)
 
 
-def matrix_scaling(decisions: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def matrix_scaling(decisions: np.ndarray, y: np.ndarray, weight: np.ndarray, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """(3, D) A and (3,) c: probabilities are the softmax of A d + c for decision values d (N, D).
 
-    Each class gets one row's weight more, spread over all rows, as Platt does: a class that the rows lack stays possible.
+    notes: gets a sentence where the fit did not converge. Each class gets one row's weight more, spread over all rows, as Platt does: a class that the rows lack stays possible.
     """
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     n = len(decisions)
     centre, scale = decisions.mean(axis=0), decisions.std(axis=0)
@@ -60,7 +62,7 @@ def matrix_scaling(decisions: np.ndarray, y: np.ndarray, weight: np.ndarray) -> 
     standard = (decisions - centre) / scale
     classes = np.repeat(np.array([-1, 0, 1], np.int8), n)
     told = np.where(classes == np.tile(y, CLASSES), np.tile(weight, CLASSES), 0.0) + 1.0 / n
-    with threadpool_limits(1):  # with more threads BLAS adds in another order
+    with solving(notes, UNSETTLED):
         fitted = LogisticRegression(max_iter=1000).fit(np.tile(standard, (CLASSES, 1)), classes, sample_weight=told)
     A = fitted.coef_ / scale
     return A, fitted.intercept_ - A @ centre

@@ -11,13 +11,12 @@ import numpy as np
 
 from barsmith.artifacts import parse_json, write_json
 from barsmith.compiled import njit
-from barsmith.errors import IntegrityError
 from barsmith.models.base import BaseModel, PredictionOutput
 from barsmith.models.params import CLASSES
+from barsmith.models.refusals import broken, check_sizes
 from barsmith.models.rows import checked_rows
 from barsmith.models.softmax import softmax_row
 from barsmith.models.storage import not_fitted, params_of, read_file, read_names, write_card
-from barsmith.models.trees.forest import LARGEST
 
 FILE = "weights.json"
 
@@ -56,13 +55,8 @@ class LinearSoftmax:
             weights = intercepts = np.empty(0)
         if weights.shape != (CLASSES, n_features) or intercepts.shape != (CLASSES,):
             came = f"weights {weights.shape}, intercepts {intercepts.shape}"
-            expected = f"weights ({CLASSES}, {n_features}) and {CLASSES} intercepts"
-            raise IntegrityError(
-                "bundle/structure", expected=expected, came=came, do="restore the file, or train and save the model again", where=where
-            )
-        if not max(np.abs(weights).max(), np.abs(intercepts).max()) <= LARGEST:  # NaN compares false
-            do = "restore the file, or train and save the model again"
-            raise IntegrityError("bundle/structure", expected=f"numbers up to {LARGEST:g}", came="larger ones", do=do, where=where)
+            broken(f"weights ({CLASSES}, {n_features}) and {CLASSES} intercepts", came, where)
+        check_sizes(np.concatenate([weights.ravel(), intercepts]), "weights", where)
         return cls(weights, intercepts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,10 +11,10 @@ from pydantic import Field
 
 from barsmith.models.base import TrainingMetrics
 from barsmith.models.classical.linear import LinearModel, LinearSoftmax
-from barsmith.models.importance import log_loss
+from barsmith.models.classical.solving import losses, solving
 from barsmith.models.params import EarlyStopping, RowParams
 from barsmith.models.registry import register
-from barsmith.models.rows import checked_rows
+from barsmith.models.rows import checked_rows, named
 
 
 @register(name="logistic", family="classical", reads="tabular")
@@ -45,32 +44,22 @@ class LogisticModel(LinearModel):
         feature_names: Sequence[str] = (),
     ) -> TrainingMetrics:
         """X: (N, F) finite scaled rows; y: (N,) -1, 0, +1; weights (N,). X_val only shows the loss on rows not learned from."""
-        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits
 
         started, params = time.perf_counter(), self.params
+        notes: list[str] = []
         rows = checked_rows(X_train, feature_names).astype(np.float64)
         y, weight = np.asarray(y_train, np.int8), np.ones(len(rows)) if weight_train is None else np.asarray(weight_train, np.float64)
-        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(rows.shape[1]))
+        self.feature_names = named(rows, feature_names)
         lacking = np.setdiff1d([-1, 0, 1], y).astype(np.int8)
         model = LogisticRegression(C=params.C, max_iter=params.max_iter)
-        with threadpool_limits(1), warnings.catch_warnings(record=True) as heard:  # with more threads BLAS adds in another order
-            warnings.simplefilter("always", ConvergenceWarning)
+        with solving(notes, f"not converged after {params.max_iter} iterations: raise training.max_iter"):
             model.fit(
                 np.vstack([rows, np.zeros((len(lacking), rows.shape[1]))]),
                 np.concatenate([y, lacking]),
                 sample_weight=np.concatenate([weight, np.ones(len(lacking))]),
             )
         self._linear = LinearSoftmax(np.ascontiguousarray(model.coef_, np.float64), np.ascontiguousarray(model.intercept_, np.float64))
-        history = {"train": [log_loss(y, self.predict(X_train).probabilities, weight)]}
-        if X_val is not None:
-            history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
-        is_cut_short = any(issubclass(warning.category, ConvergenceWarning) for warning in heard)
-        return TrainingMetrics(
-            seconds=time.perf_counter() - started,
-            history=history,
-            n_fit=len(rows),
-            n_stop=0,
-            notes=(f"not converged after {params.max_iter} iterations: raise training.max_iter",) if is_cut_short else (),
-        )
+        history = losses(self, (X_train, y, weight), (X_val, y_val, weight_val))
+        seconds = time.perf_counter() - started
+        return TrainingMetrics(seconds=seconds, history=history, n_fit=len(rows), n_stop=0, notes=tuple(notes))

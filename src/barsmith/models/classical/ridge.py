@@ -12,10 +12,10 @@ from pydantic import Field
 from barsmith.models.base import TrainingMetrics
 from barsmith.models.classical.calibration import matrix_scaling, parted
 from barsmith.models.classical.linear import LinearModel, LinearSoftmax
-from barsmith.models.importance import log_loss
+from barsmith.models.classical.solving import losses, solving
 from barsmith.models.params import EarlyStopping, RowParams
 from barsmith.models.registry import register
-from barsmith.models.rows import checked_rows
+from barsmith.models.rows import checked_rows, named
 
 
 @register(name="ridge", family="classical", reads="tabular")
@@ -45,20 +45,19 @@ class RidgeModel(LinearModel):
     ) -> TrainingMetrics:
         """X: (N, F) finite scaled rows; y: (N,) -1, 0, +1; weights (N,). X_val calibrates; without it the last fifth of X does."""
         from sklearn.linear_model import Ridge
-        from threadpoolctl import threadpool_limits
 
         started = time.perf_counter()
         rows = checked_rows(X_train, feature_names)
-        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(rows.shape[1]))
+        self.feature_names = named(rows, feature_names)
         held = None if X_val is None else checked_rows(X_val, self.feature_names)
         parts = parted(rows, y_train, weight_train, held, y_val, weight_val)
+        notes = list(parts.notes)
         targets = np.where(parts.y[:, None] == np.array([-1, 0, 1]), 1.0, -1.0)
-        with threadpool_limits(1):  # with more threads BLAS adds in another order
+        with solving(notes, "the least-squares fit did not converge"):
             fitted = Ridge(alpha=self.params.alpha, solver="cholesky").fit(parts.X, targets, sample_weight=parts.weight)
             decisions = fitted.predict(parts.X_held)
-        A, c = matrix_scaling(decisions, parts.y_held, parts.weight_held)
+        A, c = matrix_scaling(decisions, parts.y_held, parts.weight_held, notes)
         self._linear = LinearSoftmax(np.ascontiguousarray(A @ fitted.coef_), A @ fitted.intercept_ + c)
-        history = {"train": [log_loss(y_train, self.predict(X_train).probabilities, weight_train)]}
-        if X_val is not None:
-            history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
-        return TrainingMetrics(seconds=time.perf_counter() - started, history=history, n_fit=len(parts.y), n_stop=0, notes=parts.notes)
+        history = losses(self, (X_train, y_train, weight_train), (X_val, y_val, weight_val))
+        seconds = time.perf_counter() - started
+        return TrainingMetrics(seconds=seconds, history=history, n_fit=len(parts.y), n_stop=0, notes=tuple(notes))

@@ -14,17 +14,19 @@ from pydantic import Field
 
 from barsmith.compiled import njit
 from barsmith.errors import UsageError
-from barsmith.models.array_files import read_arrays, refuse, write_arrays
+from barsmith.models.array_files import read_arrays, write_arrays
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.classical.calibration import Parts, matrix_scaling, parted
-from barsmith.models.importance import log_loss
+from barsmith.models.classical.solving import losses, solving
 from barsmith.models.params import CLASSES, EarlyStopping, RowParams
+from barsmith.models.refusals import broken, check_sizes
 from barsmith.models.registry import register
-from barsmith.models.rows import checked_rows
-from barsmith.models.softmax import softmax_row
+from barsmith.models.rows import checked_rows, named
+from barsmith.models.softmax import softmax_rows
 from barsmith.models.storage import not_fitted, params_of, read_names, write_card
-from barsmith.models.trees.forest import LARGEST
 
+ITERATIONS = 1000
+UNSETTLED = "a machine did not converge in {iterations} iterations: scale the rows, or lower training.C"
 FILES = {"landmarks": ("<f4", 2), "weights": ("<f8", 2), "intercepts": ("<f8", 1), "gamma": ("<f8", 1)}
 
 
@@ -93,8 +95,6 @@ class SVMModel(BaseModel):
 
         Raises UsageError `models/too-many-rows` where `kernel: exact` is asked for with more than `max_exact_rows` rows.
         """
-        from threadpoolctl import threadpool_limits
-
         started, params = time.perf_counter(), self.params
         rows = checked_rows(X_train, feature_names)
         if params.kernel == "exact" and len(rows) > params.max_exact_rows:
@@ -102,20 +102,19 @@ class SVMModel(BaseModel):
             raise UsageError(
                 "models/too-many-rows", expected=f"at most {params.max_exact_rows} rows", came=f"{len(rows)}", do=do, where="model svm"
             )
-        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(rows.shape[1]))
+        self.feature_names = named(rows, feature_names)
         held = None if X_val is None else checked_rows(X_val, self.feature_names)
         parts = parted(rows, y_train, weight_train, held, y_val, weight_val)
+        notes = list(parts.notes)
         gamma = params.gamma or 1.0 / (rows.shape[1] * max(float(parts.X.var()), 1e-12))
-        with threadpool_limits(1):  # with more threads BLAS adds in another order
-            find = approximate if params.kernel == "approximate" else exact
+        find = approximate if params.kernel == "approximate" else exact
+        with solving(notes, UNSETTLED.format(iterations=ITERATIONS)):
             decided = find(parts, params, gamma, seed)
         values = decided.margins(parts.X_held.astype(np.float32))
-        self._expansion = decided.calibrated(*matrix_scaling(values, parts.y_held, parts.weight_held))
-        history = {"train": [log_loss(y_train, self.predict(X_train).probabilities, weight_train)]}
-        if X_val is not None:
-            history["stop"] = [log_loss(y_val, self.predict(X_val).probabilities, weight_val)]
+        self._expansion = decided.calibrated(*matrix_scaling(values, parts.y_held, parts.weight_held, notes))
+        history = losses(self, (X_train, y_train, weight_train), (X_val, y_val, weight_val))
         seconds = time.perf_counter() - started
-        return TrainingMetrics(seconds=seconds, history=history, n_fit=len(parts.y), n_stop=0, seed=seed, notes=parts.notes)
+        return TrainingMetrics(seconds=seconds, history=history, n_fit=len(parts.y), n_stop=0, seed=seed, notes=tuple(notes))
 
     def predict(self, X: Any) -> PredictionOutput:
         """Raises DataError `models/nan-input`, `models/shape`."""
@@ -139,11 +138,10 @@ class SVMModel(BaseModel):
         n_landmarks = found.landmarks.shape[1]
         if found.landmarks.shape[0] != len(model.feature_names) or found.weights.shape != (CLASSES, n_landmarks):
             came = f"landmarks {found.landmarks.shape}, weights {found.weights.shape}"
-            refuse(f"landmarks of {len(model.feature_names)} features and {CLASSES} weights each", came, folder)
+            broken(f"landmarks of {len(model.feature_names)} features and {CLASSES} weights each", came, str(folder))
         if found.intercepts.shape != (CLASSES,) or found.gamma.shape != (1,) or not found.gamma[0] > 0.0:
-            refuse(f"{CLASSES} intercepts and a gamma above 0", f"{found.intercepts.shape}, {found.gamma}", folder)
-        if max(np.abs(found.weights).max(initial=0.0), np.abs(found.intercepts).max()) > LARGEST:
-            refuse(f"numbers up to {LARGEST:g}", "larger ones", folder)
+            broken(f"{CLASSES} intercepts and a gamma above 0", f"{found.intercepts.shape}, {found.gamma}", str(folder))
+        check_sizes(np.concatenate([found.weights.ravel(), found.intercepts]), "weights", str(folder))
         model._expansion = found
         return model
 
@@ -162,7 +160,7 @@ def approximate(parts: Parts, params: Any, gamma: float, seed: int) -> Expansion
         if is_it.all() or not is_it.any():
             intercepts[k] = 1.0 if is_it.any() else -1.0
             continue
-        machine = LinearSVC(C=params.C, dual=False, max_iter=1000).fit(features, is_it, sample_weight=weight)
+        machine = LinearSVC(C=params.C, dual=False, max_iter=ITERATIONS).fit(features, is_it, sample_weight=weight)
         weights[k], intercepts[k] = machine.coef_[0], machine.intercept_[0]
     landmarks = np.ascontiguousarray(space.components_.T, np.float32)
     return Expansion(landmarks, np.ascontiguousarray(weights @ space.normalization_), intercepts, np.array([gamma]))
@@ -205,9 +203,3 @@ def expand(X: Any, landmarks: Any, weights: Any, intercepts: Any, gamma: float, 
             for m in range(len(distance)):
                 total += weights[k, m] * distance[m]
             margins[row, k] = total
-
-
-@njit(nogil=True)
-def softmax_rows(margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
-    for row in range(len(margins)):
-        softmax_row(margins, row, probabilities, signal, confidence)

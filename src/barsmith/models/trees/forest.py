@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from barsmith.compiled import njit
-from barsmith.errors import IntegrityError
 from barsmith.models.params import CLASSES
+from barsmith.models.refusals import broken
 
-MAX_BYTES = 1 << 28
 MAX_DEPTH = 64
-LARGEST = 1e30
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,51 +34,67 @@ class Forest:
     leaf: np.ndarray
     gain: np.ndarray
 
-    @classmethod
-    def joined(cls, names: Sequence[str], base: np.ndarray, trees: Sequence[dict[str, np.ndarray]]) -> Forest:
-        """Trees of equal arrays (left, right, feature, threshold, leaf, gain), one after the other."""
-        starts = np.concatenate([[0], np.cumsum([len(tree["left"]) for tree in trees])]).astype(np.int64)
-        parts = {name: np.concatenate([tree[name] for tree in trees]) for name in trees[0]}
-        return cls(feature_names=tuple(names), base=np.asarray(base, np.float64), starts=starts, **parts)
-
     @property
     def rounds(self) -> int:
         """How often the three classes were voted on."""
         return (len(self.starts) - 1) // (CLASSES if self.leaf.shape[1] == 1 else 1)
 
+    def importance(self) -> dict[str, float]:
+        """Share of the loss that the splits on each feature took away, sums to one; all zero where nothing was split."""
+        gains = np.bincount(self.feature, weights=np.maximum(self.gain, 0.0), minlength=len(self.feature_names))
+        return shares(self.feature_names, gains)
 
-def check_links(left: np.ndarray, right: np.ndarray, feature: np.ndarray, n_features: int, at: str) -> np.ndarray:
-    """Which nodes of one tree are splits; raises IntegrityError `bundle/structure` unless the links make one tree.
+
+def shares(names: Sequence[str], parts: np.ndarray) -> dict[str, float]:
+    """Each part of the whole by name; all zero where the whole is."""
+    whole = float(parts.sum())
+    return dict(zip(names, (parts / whole if whole > 0.0 else np.zeros(len(parts))).tolist(), strict=True))
+
+
+def ends(lengths: Iterable[int]) -> np.ndarray:
+    """(n + 1,) int64: where each of n pieces begins, laid end to end, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(np.fromiter(lengths, np.int64))]).astype(np.int64)
+
+
+def check_links(starts: np.ndarray, left: np.ndarray, right: np.ndarray, feature: np.ndarray, n_features: int) -> np.ndarray:
+    """Which nodes of the trees that begin at `starts` are splits; raises IntegrityError `bundle/structure` unless each tree is one.
 
     Children follow their parent, each node but the first is reached once, no walk is longer than `MAX_DEPTH`.
     """
-    n, inner = len(left), left != -1
-    if ((right != -1) != inner).any():
-        broken(f"{at} whose nodes have two children or none", "one child")
+    inner, size = left != -1, np.diff(starts)
+    if (size < 1).any():
+        broken(f"tree {int(np.argmin(size))} with a root", "no node")
+    begin, behind = np.repeat(starts[:-1], size), np.repeat(starts[1:], size)
+    check_all((right != -1) == inner, starts, "whose nodes have two children or none", "one child")
     where = np.flatnonzero(inner)
-    for child in (left[inner], right[inner]):
-        if (child <= where).any() or (child >= n).any():
-            broken(f"{at} whose children follow their parent", "a child out of range, or a cycle")
-    children = np.sort(np.concatenate([left[inner], right[inner]]))
-    if len(children) != n - 1 or (children != np.arange(1, n)).any():
-        broken(f"{at} that is one tree", "a node that is reached twice or never")
-    used = feature[inner]
-    if (used < 0).any() or (used >= n_features).any():
-        broken(f"{at} that splits on features 0 to {n_features - 1}", str(used.max()))
-    depth = deepest(left.astype(np.int64), right.astype(np.int64))
-    if depth > MAX_DEPTH:
-        broken(f"{at} of at most {MAX_DEPTH} levels", str(depth))
+    children = [side[inner].astype(np.int64) + begin[inner] for side in (left, right)]
+    for child in children:
+        fits = np.ones(len(left), np.bool_)
+        fits[where] = (child > where) & (child < behind[inner])
+        check_all(fits, starts, "whose children follow their parent", "a child out of range, or a cycle")
+    reached = np.bincount(np.concatenate(children), minlength=len(left))
+    reached[starts[:-1]] += 1
+    check_all(reached == 1, starts, "that is one tree", "a node that is reached twice or never")
+    check_all((feature >= 0) & (feature < n_features), starts, f"that splits on features 0 to {n_features - 1}", "another")
+    check_all(depths(begin, left.astype(np.int64), right.astype(np.int64)) <= MAX_DEPTH, starts, f"of at most {MAX_DEPTH} levels", "more")
     return inner
 
 
+def check_all(is_good: np.ndarray, starts: np.ndarray, expected: str, came: str) -> None:
+    """Refuse the tree of the first node that is not good."""
+    if not is_good.all():
+        number = int(np.searchsorted(starts, int(np.argmin(is_good)), side="right")) - 1
+        broken(f"tree {number} {expected}", came)
+
+
 @njit(nogil=True)
-def deepest(left: Any, right: Any) -> int:
-    """Levels of one tree whose children follow their parent."""
+def depths(begin: Any, left: Any, right: Any) -> Any:
+    """(n,) steps to each node from the root of its tree, which begins at `begin`; children follow their parent."""
     depth = np.zeros(len(left), np.int64)
     for node in range(len(left)):
         if left[node] >= 0:
-            depth[left[node]] = depth[right[node]] = depth[node] + 1
-    return int(depth.max())
+            depth[begin[node] + left[node]] = depth[begin[node] + right[node]] = depth[node] + 1
+    return depth
 
 
 def above(threshold: np.ndarray) -> np.ndarray:
@@ -89,67 +103,3 @@ def above(threshold: np.ndarray) -> np.ndarray:
         near = threshold.astype(np.float32)
         near = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
         return np.nextafter(near, np.float32(np.inf))
-
-
-def check_sizes(values: np.ndarray, at: str) -> None:
-    """Raises IntegrityError `bundle/structure` for numbers that are not finite, or whose sums might not be."""
-    if not (np.abs(values) <= LARGEST).all():
-        broken(f"{at} with finite numbers up to {LARGEST:g}", "others")
-
-
-def checked_names(names: list[Any]) -> tuple[str, ...]:
-    if not names or not all(isinstance(name, str) and 0 < len(name) <= 200 for name in names) or len(set(names)) != len(names):
-        broken("feature names, each once", f"{len(names)} of them")
-    return tuple(names)
-
-
-def numbers(values: list[Any], n: int, *, whole: bool, at: str) -> np.ndarray:
-    """(n,) int64 or float64 of a JSON list."""
-    kinds = {int} if whole else {int, float}
-    if len(values) != n or not set(map(type, values)) <= kinds:
-        broken(f"{at}: {n} {'whole ' if whole else ''}numbers", f"{len(values)} values")
-    try:
-        return np.array(values, np.int64 if whole else np.float64)
-    except OverflowError:
-        broken(f"{at}: numbers of 64 bits", "a larger one")
-
-
-def item(holder: Any, key: str, kind: type, at: str = "") -> Any:
-    """The value of a key, of one kind."""
-    if not isinstance(holder, dict) or type(holder.get(key)) is not kind:
-        broken(
-            f"{at + ': ' if at else ''}{key}, a {kind.__name__}",
-            "none" if not isinstance(holder, dict) or key not in holder else "another kind",
-        )
-    return holder[key]
-
-
-def same(holder: dict[str, Any], key: str, wanted: Any, at: str = "") -> None:
-    if holder.get(key) != wanted:
-        broken(f"{at + ': ' if at else ''}{key} {wanted}", str(holder.get(key))[:40])
-
-
-def broken(expected: str, came: str) -> NoReturn:
-    raise structure_error(expected, came, "")
-
-
-def structure_error(expected: str, came: str, where: str) -> IntegrityError:
-    return IntegrityError(
-        "bundle/structure", expected=expected, came=came, do="restore the file, or train and save the model again", where=where
-    )
-
-
-def format_error(expected: str, data: bytes, where: str) -> IntegrityError:
-    came = f"bytes that begin with {data[:8]!r}"
-    return IntegrityError("bundle/format", expected=expected, came=came, do="save the model again", where=where)
-
-
-def total_gain(forest: Forest) -> dict[str, float]:
-    """Share of the loss that the splits on each feature took away, sums to one; all zero where nothing was split."""
-    gains = np.bincount(forest.feature, weights=np.maximum(forest.gain, 0.0), minlength=len(forest.feature_names))
-    whole = float(gains.sum())
-    return dict(zip(forest.feature_names, shares(gains.tolist(), whole), strict=True))
-
-
-def shares(parts: Iterable[float], whole: float) -> list[float]:
-    return [part / whole if whole > 0.0 else 0.0 for part in parts]

@@ -11,6 +11,7 @@ from barsmith.compiled import njit
 from barsmith.models.base import PredictionOutput
 from barsmith.models.params import CLASSES
 from barsmith.models.softmax import softmax_row
+from barsmith.models.trees.forest import shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class ObliviousTrees:
         walk_oblivious(X, *trees, margins, probabilities, signal, confidence)
         return PredictionOutput.from_scorer(signal, confidence, probabilities)
 
-    def value_changes(self) -> dict[str, float]:
+    def importance(self) -> dict[str, float]:
         """By feature, how much its questions change the margins of the training rows; sums to one. CatBoost's PredictionValuesChange."""
         found = np.zeros(len(self.feature_names))
         for tree in range(self.rounds):
@@ -55,8 +56,7 @@ class ObliviousTrees:
                 both = weight[no] + weight[yes]
                 pull = weight[no] * weight[yes] / np.where(both > 0.0, both, 1.0)
                 found[self.feature[split]] += (((value[no] - value[yes]) ** 2).sum(axis=1) * pull).sum()
-        whole = found.sum()
-        return dict(zip(self.feature_names, (found / whole if whole > 0.0 else found).tolist(), strict=True))
+        return shares(self.feature_names, found)
 
 
 @njit(nogil=True)
