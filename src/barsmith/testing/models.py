@@ -6,102 +6,39 @@ In pytest, each check by itself:
     def test_my_model_conforms(check, tmp_path):
         check(Trial.of("my_model", tmp_path, n_estimators=20))
 
-A check raises AssertionError with what it saw. All run on a small market of their own: six features, the first of which tells the class.
+A check raises AssertionError with what it saw. All run on small markets of their own: six features, or four prices of three timeframes, the first of which tells the class.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from barsmith.errors import BarsmithError, DataError, IntegrityError, UsageError
-from barsmith.models import BaseModel, ModelRegistry, PredictionOutput, TrainingMetrics, fit_model, load_model, predict_model, save_model
-from barsmith.models.fitting import reads
-from barsmith.models.params import AnyParams
+from barsmith.metrics.classification import confidences, signals
+from barsmith.models import ModelRegistry, PredictionOutput, load_model, predict_model, save_model
+from barsmith.models.params import AnyParams, ModelParams
 from barsmith.testing.fresh_process import digest, run_fresh
+from barsmith.testing.model_leaks import (
+    a_view_gives_the_bits_of_a_copy,
+    being_asked_changes_nothing,
+    it_goes_on_from_its_own_checkpoint_only,
+    it_learns_without_rows_to_stop_on,
+    it_never_learns_from_the_rows_it_reports,
+    losses_are_of_the_rows_they_name,
+)
+from barsmith.testing.model_trial import Rows, Trial, shared
+from barsmith.testing.process_state import draw, process_state
 
-NAMES = ("pull", "second", "third", "fourth", "fifth", "sixth")
-#: The shape of one row, by what a model reads.
-SHAPES: dict[str, tuple[int, ...]] = {
-    "tabular": (len(NAMES),),
-    "predictions": (len(NAMES),),
-    "sequence": (8, len(NAMES)),
-    "multires": (3, 8, len(NAMES)),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """X (N, ...) float32, y (N,) int8, weight (N,) float32."""
-
-    X: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray
-
-    @classmethod
-    def drawn(cls, reads: str, *, n: int = 400, seed: int = 7) -> Rows:
-        """Random rows whose class is mostly told by the first feature: above 0.5 long, below -0.5 short."""
-        random = np.random.default_rng(seed)
-        X = random.normal(size=(n, *SHAPES[reads])).astype(np.float32)
-        pull = X.reshape(n, -1, len(NAMES))[:, :, 0].mean(axis=1) * np.sqrt(X[0].size / len(NAMES)) + random.normal(0.0, 0.3, n)
-        y = (pull > 0.5).astype(np.int8) - (pull < -0.5).astype(np.int8)
-        return cls(X, y, random.uniform(0.5, 1.5, n).astype(np.float32))
-
-    def __getitem__(self, rows: Any) -> Rows:
-        return Rows(self.X[rows], self.y[rows], self.weight[rows])
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A registered model, its parameters and an empty folder to work in."""
-
-    name: str
-    folder: Path
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, name: str, folder: Path, **params: Any) -> Trial:
-        """Raises UsageError where this machine cannot train the model."""
-        ModelRegistry.create(name, **params).check_machine()
-        return cls(name, folder, params)
-
-    @property
-    def reads(self) -> str:
-        return reads(ModelRegistry.create(self.name, **self.params))
-
-    def rows(self, *, n: int = 400, seed: int = 7) -> Rows:
-        return Rows.drawn(self.reads, n=n, seed=seed)
-
-    def fitted(self, train: Rows | None = None) -> BaseModel:
-        """A model of the trial's own rows, the same one for all checks; of other rows a new one."""
-        return shared(self.key)[0] if train is None else self.trained(train)[0]
-
-    @property
-    def key(self) -> tuple[type[BaseModel], str]:
-        return ModelRegistry.get(self.name), json.dumps(self.params, sort_keys=True)
-
-    def trained(self, train: Rows, *, seed: int = 7) -> tuple[BaseModel, TrainingMetrics]:
-        """A model fitted on three quarters of the rows, stopped on the rest."""
-        cut = len(train.y) * 3 // 4
-        fit, stop = train[:cut], train[cut:]
-        model = ModelRegistry.create(self.name, **self.params)
-        keywords: dict[str, Any] = {"weight_train": fit.weight, "weight_val": stop.weight, "feature_names": NAMES, "seed": seed}
-        return model, fit_model(model, fit.X, fit.y, stop.X, stop.y, **keywords)
-
-
-@lru_cache(maxsize=4)
-def shared(key: tuple[type[BaseModel], str]) -> tuple[BaseModel, TrainingMetrics]:
-    """A class and its parameters, trained once: most checks only ask it."""
-    trial = Trial(key[0].info.name, Path(), json.loads(key[1]))
-    return trial.trained(trial.rows())
-
+__all__ = ["CHECKS", "Check", "Rows", "Trial", "check_model"]
 
 Check = Callable[[Trial], None]
 
@@ -114,15 +51,29 @@ def check_model(name: str, folder: Path, **params: Any) -> None:
         check(Trial.of(name, place, **params))
 
 
-def answers_have_their_shape_and_order(trial: Trial) -> None:
-    """(N,) classes, (N, 3) probabilities that sum to one; short, neutral, long are what the labels called them."""
-    output, rows = predict_model(trial.fitted(), trial.rows(seed=8).X), trial.rows(seed=8)
-    assert output.classes.dtype == np.int8, f"classes are {output.classes.dtype}, not int8"
-    assert output.probabilities.shape == (len(rows.y), 3), f"probabilities have shape {output.probabilities.shape}"
-    PredictionOutput(output.classes, output.probabilities)  # its checks, whoever made it
+def answers_have_their_shape(trial: Trial) -> None:
+    """(N,) int8 classes and signals, (N, 3) float64 probabilities that sum to one, and the confidences that belong to them."""
+    X = trial.rows(seed=8).X
+    output = predict_model(trial.fitted(), X)
+    classes, probabilities = output.classes, output.probabilities
+    assert classes.dtype == np.int8, f"classes are {classes.dtype}, not int8"
+    assert probabilities.shape == (len(X), 3), f"probabilities have shape {probabilities.shape}"
+    assert probabilities.dtype == np.float64, f"probabilities are {probabilities.dtype}, not float64"
+    assert np.array_equal(output.signal, signals(probabilities)), "the signals are not the most probable classes, 0 where two tie"
+    assert np.array_equal(output.confidence, confidences(probabilities)), "the confidences are not the signals' probabilities"
+    try:
+        PredictionOutput(classes, probabilities)  # its checks, whoever made it
+    except DataError as error:
+        raise AssertionError(f"the answers are none: {error}") from error
+
+
+def probabilities_stand_in_the_agreed_order(trial: Trial) -> None:
+    """Short, neutral, long are what the labels called them: a column is larger by 0.05 on average where its class came."""
+    rows = trial.rows(seed=8)
+    probabilities = predict_model(trial.fitted(), rows.X).probabilities
     for label, column in ((-1, 0), (1, 2)):
-        there, elsewhere = output.probabilities[rows.y == label, column].mean(), output.probabilities[rows.y != label, column].mean()
-        assert there > elsewhere, (
+        there, elsewhere = (probabilities[is_it, column].mean() for is_it in (rows.y == label, rows.y != label))
+        assert there > elsewhere + 0.05, (
             f"column {column} is {there:.3f} where the label is {label} and {elsewhere:.3f} elsewhere: another order, or nothing learned"
         )
 
@@ -172,9 +123,9 @@ def other_features_are_refused(trial: Trial) -> None:
     """A column more or less is DataError `models/shape`; a saved model refuses other names and another order."""
     model, X = trial.fitted(), trial.rows(n=5, seed=8).X
     for wrong in (X[..., :-1], np.concatenate([X, X[..., :1]], axis=-1)):
-        refused(partial(model.predict, wrong), DataError, "models/shape", f"{wrong.shape[-1]} features instead of {len(NAMES)}")
+        refused(partial(model.predict, wrong), DataError, "models/shape", f"{wrong.shape[-1]} features instead of {len(trial.names)}")
     save_model(model, trial.folder / "model")
-    for names in (NAMES[::-1], NAMES[:-1], (*NAMES[:-1], "other")):
+    for names in (trial.names[::-1], trial.names[:-1], (*trial.names[:-1], "other")):
         refused(
             partial(load_model, trial.folder / "model", feature_names=names),
             IntegrityError,
@@ -193,7 +144,7 @@ def weights_matter(trial: Trial) -> None:
 
 def the_same_seed_gives_the_same_bits(trial: Trial) -> None:
     """Of models that are registered as deterministic on the CPU."""
-    if not ModelRegistry.get(trial.name).info.deterministic_on_cpu:
+    if not trial.is_deterministic:
         return
     X = trial.rows(seed=8).X
     first, second = (predict_model(model, X).probabilities for model in (trial.fitted(), trial.fitted(trial.rows())))
@@ -208,18 +159,41 @@ def training_leaves_its_input_alone(trial: Trial) -> None:
         assert np.array_equal(getattr(rows, name), getattr(before, name)), f"{name} is changed by fit or predict"
 
 
+def the_process_is_left_as_it_was(trial: Trial) -> None:
+    """A training draws from a generator of its own, and neither sets threads nor environment for what comes after it."""
+    trial.fitted()  # what an import changes, it changes once
+    draw()
+    before = process_state()
+    predict_model(trial.fitted(trial.rows()), trial.rows(seed=8).X)
+    after = process_state()
+    changed = [what for what in after if after[what] != before.get(what)]
+    assert not changed, f"fit or predict changes {' and '.join(changed)} of the whole process"
+
+
 def a_loaded_model_gives_the_same_bits(trial: Trial) -> None:
-    """Parameters and feature names come back with it, and it can be saved again."""
+    """Parameters, defaults or not, and feature names come back with it, and it can be saved again."""
     model, X = trial.fitted(), trial.rows(seed=8).X
     saved = predict_model(model, X).probabilities
     for number in range(2):
         save_model(model, trial.folder / str(number))
-        model = load_model(trial.folder / str(number), feature_names=NAMES)
+        model = load_model(trial.folder / str(number), feature_names=trial.names)
         loaded = predict_model(model, X).probabilities
         assert loaded.tobytes() == saved.tobytes(), f"loaded, the answers differ by up to {np.abs(loaded - saved).max()}"
-    assert model.feature_names == NAMES, f"loaded, the features are {model.feature_names}"
-    known = ModelRegistry.create(trial.name, **trial.params).params
-    assert model.params == known, f"loaded, the parameters are {model.params}, not {known}"
+    assert model.feature_names == trial.names, f"loaded, the features are {model.feature_names}"
+    model.params = known = with_another_number(trial)
+    save_model(model, trial.folder / "another")
+    found = load_model(trial.folder / "another").params
+    assert found == known, f"loaded, the parameters are {found}, not {known}"
+
+
+def with_another_number(trial: Trial) -> ModelParams:
+    """The trial's parameters, the first number that is no whole one a hair smaller: to nobody's harm, and no default any more."""
+    params: ModelParams = trial.new().params
+    for name, value in params:
+        if type(value) is float and value != 0.0:
+            with contextlib.suppress(UsageError):  # it stands at its lower bound
+                return ModelRegistry.create(trial.name, **{**trial.params, name: value * (1.0 - 1e-9)}).params
+    return params
 
 
 def it_works_in_a_fresh_process(trial: Trial) -> None:
@@ -247,7 +221,9 @@ def threads_get_the_same_bits(trial: Trial) -> None:
             assert answer.tobytes() == whole[part].tobytes(), (
                 f"rows {part.start} to {part.stop - 1} differ when four threads predict at once"
             )
-        threads.submit(trial.fitted, trial.rows()).result()
+        answers = predict_model(threads.submit(trial.fitted, trial.rows()).result(), X).probabilities
+    if trial.is_deterministic:
+        assert answers.tobytes() == whole.tobytes(), f"trained in a thread, the answers differ by up to {np.abs(answers - whole).max()}"
 
 
 def importance_is_named_by_feature(trial: Trial) -> None:
@@ -255,12 +231,14 @@ def importance_is_named_by_feature(trial: Trial) -> None:
     importance = trial.fitted().get_feature_importance()
     if importance is None:
         return
-    assert tuple(importance) == NAMES, f"importance is of {list(importance)}, not of {list(NAMES)}"
+    assert tuple(importance) == trial.names, f"importance is of {list(importance)}, not of {list(trial.names)}"
     values = np.array(list(importance.values()), np.float64)
     assert np.isfinite(values).all(), f"importance is {importance}"
     assert (values >= 0.0).all(), f"importance is {importance}"
     assert abs(values.sum() - 1.0) < 1e-6, f"importance sums to {values.sum()}"
-    assert NAMES[int(values.argmax())] == NAMES[0], f"the feature that tells the class is {NAMES[0]}, importance says {importance}"
+    assert trial.names[int(values.argmax())] == trial.names[0], (
+        f"the feature that tells the class is {trial.names[0]}, importance says {importance}"
+    )
 
 
 def training_tells_about_itself(trial: Trial) -> None:
@@ -293,15 +271,23 @@ def refused(action: Callable[[], Any], kind: type[BarsmithError], code: str, wha
 
 
 CHECKS: tuple[Check, ...] = (
-    answers_have_their_shape_and_order,
+    answers_have_their_shape,
+    probabilities_stand_in_the_agreed_order,
     a_class_may_be_missing_from_train,
     one_row_gives_the_bits_it_gives_among_others,
     chunks_give_the_bits_of_the_whole,
+    a_view_gives_the_bits_of_a_copy,
     nan_is_refused,
     other_features_are_refused,
     weights_matter,
     the_same_seed_gives_the_same_bits,
     training_leaves_its_input_alone,
+    the_process_is_left_as_it_was,
+    it_never_learns_from_the_rows_it_reports,
+    being_asked_changes_nothing,
+    it_learns_without_rows_to_stop_on,
+    losses_are_of_the_rows_they_name,
+    it_goes_on_from_its_own_checkpoint_only,
     a_loaded_model_gives_the_same_bits,
     it_works_in_a_fresh_process,
     nothing_is_written_outside_its_folder,

@@ -160,7 +160,7 @@ def approximate(parts: Parts, params: Any, gamma: float, seed: int) -> Expansion
         if is_it.all() or not is_it.any():
             intercepts[k] = 1.0 if is_it.any() else -1.0
             continue
-        machine = LinearSVC(C=params.C, dual=False, max_iter=ITERATIONS).fit(features, is_it, sample_weight=weight)
+        machine = LinearSVC(C=params.C, dual=False, max_iter=ITERATIONS, random_state=seed).fit(features, is_it, sample_weight=weight)
         weights[k], intercepts[k] = machine.coef_[0], machine.intercept_[0]
     landmarks = np.ascontiguousarray(space.components_.T, np.float32)
     return Expansion(landmarks, np.ascontiguousarray(weights @ space.normalization_), intercepts, np.array([gamma]))
@@ -174,7 +174,7 @@ def exact(parts: Parts, params: Any, gamma: float, seed: int) -> Expansion:
     lacking = np.setdiff1d([-1, 0, 1], parts.y[weighs]).astype(np.int8)
     X = np.vstack([parts.X[weighs], np.zeros((len(lacking), parts.X.shape[1]))])
     y, weight = np.concatenate([parts.y[weighs], lacking]), np.concatenate([parts.weight[weighs], np.ones(len(lacking))])
-    machine = SVC(C=params.C, kernel="rbf", gamma=gamma, decision_function_shape="ovo").fit(X, y, sample_weight=weight)
+    machine = SVC(C=params.C, kernel="rbf", gamma=gamma, decision_function_shape="ovo", random_state=seed).fit(X, y, sample_weight=weight)
     ends = np.concatenate([[0], np.cumsum(machine.n_support_)])
     pairs = [(0, 1), (0, 2), (1, 2)]
     weights = np.zeros((len(pairs), len(machine.support_vectors_)))
