@@ -170,7 +170,7 @@ class VariableSelection(nn.Module):
         """first(embedding(x)) of each variable, its two linear maps multiplied before the numbers come."""
         first = self.each.first
         weight = torch.bmm(self.embedding.weight, first.weight)
-        return torch.addcmul(first(self.embedding.bias.view(self.embedding.shape)), alone, weight)
+        return torch.bmm(alone, weight).add_(first(self.embedding.bias.view(self.embedding.shape)))
 
     def over_all(self, dense: Dense, numbers: Tensor) -> Tensor:
         """dense(all embeddings side by side), multiplied likewise: the (N, C x D) embeddings are never made."""
