@@ -21,7 +21,7 @@ from barsmith.models.fitting import Progress
 from barsmith.models.neural.batch_size import chosen_batch_size
 from barsmith.models.neural.batches import OnDevice, Samples, loss_weights
 from barsmith.models.neural.calibration import COLDEST, HOTTEST, MOST_BIAS, Calibration, fitted_calibration
-from barsmith.models.neural.checkpoint import Checkpoint, Progressed, training_key
+from barsmith.models.neural.checkpoint import Checkpoint, Progressed, code_of, training_key
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
 from barsmith.models.neural.network_file import no_larger_than, read_tensors, refuse, tensor_bytes
 from barsmith.models.neural.params import NetworkParams
@@ -77,7 +77,8 @@ class NetworkModel(BaseModel):
         """X: windows, an array or a view; y: (N,) -1, 0, +1; weights (N,).
 
         X_val decides when to stop and calibrates the probabilities; without it all epochs are kept and nothing is calibrated.
-        checkpoint: a folder that is written after each epoch; a training that was killed goes on from it, another one writes over it.
+        checkpoint: a folder that is written after each epoch; a training that was killed goes on from it, another one writes over it, and one
+        that was damaged is set aside.
         """
         started, params = time.perf_counter(), self.params
         X_train = checked_windows(X_train, feature_names)
@@ -93,7 +94,7 @@ class NetworkModel(BaseModel):
             trainer = Trainer(network, params, train, stop, device, size, seed, progress)
             if checkpoint is not None:
                 told = {"model": self.info.name, "params": params.sections(), "shape": shape, "device": device, "threads": count}
-                told |= {"batch_size": size, "seed": seed, "torch": torch.__version__}
+                told |= {"batch_size": size, "seed": seed, **code_of(type(self))}
                 arrays = [*arrays_of(X_train), y_train, weight_train, *arrays_of(X_val), y_val, weight_val]
                 trainer.checkpoint = Checkpoint(checkpoint, training_key(told, arrays))
             done = trainer.learn()
@@ -121,7 +122,9 @@ class NetworkModel(BaseModel):
             "bias": list(self._calibration.bias),
             "rows_per_second": done.epochs * len(trainer.train) / max(done.seconds, 1e-9),
         }
-        notes = (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",) if trainer.interrupted else ()
+        notes = () if trainer.checkpoint is None else trainer.checkpoint.notes
+        if trainer.interrupted:
+            notes += (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",)
         return TrainingMetrics(
             seconds=seconds,
             best_iteration=done.best_epoch,
