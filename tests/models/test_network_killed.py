@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import signal
 import subprocess
@@ -10,9 +11,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import killed_training
-import pytest
 
-from barsmith.errors import IntegrityError
+from barsmith.models import ModelRegistry
+from barsmith.models.neural import checkpoint
 
 
 def lines(folder: Path, seed: int = 42) -> list[str]:
@@ -45,12 +46,46 @@ def test_a_checkpoint_of_another_training_is_written_over(tmp_path):
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["checkpoint.json", "epoch-000008.safetensors"]
 
 
-def test_a_changed_checkpoint_is_refused(tmp_path):
-    lines(tmp_path)
-    for name in ("epoch-000008.safetensors", "checkpoint.json"):
-        kept = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(kept[:200] + bytes([kept[200] ^ 1]) + kept[201:])
-        with pytest.raises(IntegrityError) as caught:
-            lines(tmp_path)
-        assert caught.value.code.startswith("integrity/")
-        (tmp_path / name).write_bytes(kept)
+def test_a_damaged_checkpoint_is_set_aside_and_training_begins_anew_and_says_so(tmp_path):
+    alone = lines(tmp_path / "alone")
+    for number, name in enumerate(("epoch-000008.safetensors", "checkpoint.json")):
+        here = tmp_path / "here"
+        lines(here)
+        kept = (here / name).read_bytes()
+        damaged = kept[:200] + bytes([kept[200] ^ 1]) + kept[201:] if number else kept[:-1]
+        (here / name).write_bytes(damaged)
+        again = lines(here)
+        aside = tmp_path / ("here.damaged" if not number else "here.damaged-2")
+        assert again[0].startswith("epoch 1")
+        assert again[-2].startswith("DAMAGED CHECKPOINT: ")
+        assert str(aside) in again[-2]
+        assert again[-1] == alone[-1]
+        assert (aside / name).read_bytes() == damaged
+        assert lines(here) == alone[-1:]  # the new one is whole
+
+
+def test_a_checkpoint_of_other_code_is_not_continued(tmp_path, monkeypatch):
+    first = lines(tmp_path)
+    model, versions = checkpoint.code_of(ModelRegistry.get("lstm")), {}
+    for name in ("barsmith.__version__", "torch.__version__", "numpy.__version__"):
+        with monkeypatch.context() as changed:
+            changed.setattr(name, "0.0")
+            versions[name] = checkpoint.code_of(ModelRegistry.get("lstm"))
+    assert all(told != model for told in versions.values())
+    monkeypatch.setattr(Path, "read_bytes", lambda path, read=Path.read_bytes: read(path) + b"#" * (path.name == "trainer.py"))
+    assert lines(tmp_path) == first
+
+
+def test_a_users_own_file_is_code_and_a_typed_class_never_the_same(tmp_path):
+    own = {}
+    for text in ("class Mine: pass\n", "class Mine: ...\n"):
+        (tmp_path / "mine.py").write_text(text)
+        spec = importlib.util.spec_from_file_location("mine", tmp_path / "mine.py")
+        sys.modules["mine"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        own[text] = checkpoint.code_of(module.Mine)
+        assert checkpoint.code_of(module.Mine) == own[text]
+        del sys.modules["mine"]
+    assert len({told["code"] for told in own.values()}) == 2
+    typed = type("Typed", (), {"__module__": "nowhere"})
+    assert checkpoint.code_of(typed) != checkpoint.code_of(typed)

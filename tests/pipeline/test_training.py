@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import signal
@@ -21,7 +22,7 @@ from barsmith.artifacts import parse_json, read_parquet, read_sealed, verify
 from barsmith.bars.minutes import as_minutes
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.parts import Part
-from barsmith.errors import BarsmithError, DataError, IntegrityError, StorageError, UsageError
+from barsmith.errors import BarsmithError, BusyError, DataError, IntegrityError, StorageError, UsageError
 from barsmith.ledger import Ledger
 from barsmith.models import ModelRegistry, load_model, predict_model
 from barsmith.pipeline import training as training_module
@@ -411,3 +412,27 @@ def test_an_opening_is_recorded_before_the_test_split_is_looked_at(copied: Path,
     with pytest.raises(KeyboardInterrupt):
         trained(copied, open_test=True)
     assert len(Ledger(copied).openings("MES", 20)) == 1
+
+
+def test_a_finished_training_leaves_neither_its_checkpoint_nor_its_lock(tmp_path: Path) -> None:
+    model, folder = ModelRegistry.create("gru"), tmp_path / "experiments" / "checkpoints"
+
+    def begun() -> contextlib.AbstractContextManager[Path | None]:
+        return training_module.begun(tmp_path, model, "gru_MES_h20", {"data": "a"})
+
+    with begun() as here:
+        assert here is not None
+        here.mkdir()
+        with pytest.raises(BusyError), begun():
+            pass
+    assert list(folder.iterdir()) == []
+    with contextlib.suppress(ZeroDivisionError), begun():
+        raise ZeroDivisionError
+    assert list(folder.iterdir()) == []  # nothing was kept, so nothing is left
+    with contextlib.suppress(ZeroDivisionError), begun():
+        here.mkdir()
+        raise ZeroDivisionError
+    assert here.is_dir()
+    with begun() as again:
+        assert again == here
+    assert list(folder.iterdir()) == []

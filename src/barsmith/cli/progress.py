@@ -11,6 +11,8 @@ from typing import Any, Self
 
 from barsmith.cli.printing import say
 
+BETWEEN = 2.0  # seconds between two lines, where nobody sees a bar
+
 
 @contextlib.contextmanager
 def timed(what: str) -> Iterator[Callable[..., None]]:
@@ -19,6 +21,25 @@ def timed(what: str) -> Iterator[Callable[..., None]]:
     with Steps() as steps:
         yield lambda share, says="": steps.tell(f"{what}: {says}" if says else what, share)
     say(f"{what}: {time.monotonic() - began:.1f} s")
+
+
+@contextlib.contextmanager
+def rounds(what: str) -> Iterator[Callable[[float, int, Mapping[str, float]], None]]:
+    """What a training's `progress` may be: rounds done, rounds in all, numbers. The bar on a terminal; elsewhere a line for a round that is
+    whole, two seconds or more after the line before.
+    """
+    with timed(what) as tell:
+        told = time.monotonic()
+
+        def progress(done: float, total: int, numbers: Mapping[str, float]) -> None:
+            nonlocal told
+            tell(done / total, in_words(numbers))
+            is_whole, now = done == int(done), time.monotonic()
+            if is_whole and now - told >= BETWEEN and not sys.stderr.isatty():
+                told = now
+                say(f"{what}: {int(done)} of {total}, {in_words(numbers)}")
+
+        yield progress
 
 
 def in_words(numbers: Mapping[str, float]) -> str:

@@ -11,7 +11,7 @@ import typer
 from barsmith.cli.models import models_report
 from barsmith.cli.options import Modules, Overrides, Symbol, Workspace
 from barsmith.cli.printing import Report, Table, printable
-from barsmith.cli.progress import in_words, timed
+from barsmith.cli.progress import rounds
 from barsmith.cli.settings import settings_of
 from barsmith.cli.train_all import ALL, Asked, names_asked, train_all
 from barsmith.errors import UsageError, did_you_mean
@@ -68,7 +68,7 @@ def train(
         instrument(symbol, settings_of(workspace, None, None), code="cli/symbol")
     if model == ALL or "," in model:
         return several(model, workspace, symbol, horizon, modules, overrides, [*["--open-test"] * open_test, *["--track"] * track])
-    with timed(f"training {printable(model)} for horizon {horizon}") as tell:
+    with rounds(f"training {printable(model)} for horizon {horizon}") as tell:
         training = fitted(
             workspace,
             model=model,
@@ -76,7 +76,7 @@ def train(
             horizon=horizon,
             overrides=overrides,
             open_test=open_test,
-            progress=lambda done, total, numbers: tell(done / total, in_words(numbers)),
+            progress=tell,
             modules=[path.absolute() for path in modules or ()],
             track=track or None,
         )

@@ -133,9 +133,15 @@ def begun(workspace: Path, model: BaseModel, name: str, chosen: Mapping[str, Any
         yield None
         return
     folder = workspace / "experiments" / "checkpoints" / f"{name}_{hashlib.sha256(canonical_json(chosen)).hexdigest()[:12]}"
-    with locked(folder.with_name(f".{folder.name}.lock"), "this training"):
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+    lock = folder.with_name(f".{folder.name}.lock")
+    with locked(lock, "this training"):
+        try:
+            yield folder
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            if not folder.exists():
+                with contextlib.suppress(OSError):  # Windows keeps it while it is held, and removes it then
+                    lock.unlink()
 
 
 def fit(

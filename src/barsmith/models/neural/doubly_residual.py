@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from barsmith.models.neural.channels import Channels
+from barsmith.models.neural.dropout import Dropout
 
 
 class Block(nn.Module):
@@ -34,7 +35,7 @@ class Block(nn.Module):
         super().__init__()
         self.pool = nn.MaxPool1d(pool, ceil_mode=True) if pool > 1 else nn.Identity()
         sizes = [-(-steps // pool) * channels, *hidden]
-        layers = [(nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)) for before, after in pairwise(sizes)]
+        layers = [(nn.Linear(before, after), nn.ReLU(), Dropout(dropout)) for before, after in pairwise(sizes)]
         self.layers = nn.Sequential(*(part for layer in layers for part in layer))
         self.forward_coefficients = nn.Linear(sizes[-1], coefficients, bias=False)
         self.forecast = nn.Linear(coefficients, n_classes)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from barsmith.config import wrong
 from barsmith.models.neural.batch_norm import BatchNorm
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.params import NetworkParams
 
 
@@ -43,10 +44,10 @@ class EncoderLayer(nn.Module):
         self.heads = n_heads
         self.queries_keys_values = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
-        self.feed_forward = nn.Sequential(nn.Linear(d_model, d_ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
+        self.feed_forward = nn.Sequential(nn.Linear(d_model, d_ff), nn.GELU(), Dropout(dropout), nn.Linear(d_ff, d_model))
         norm = BatchNorm if is_batch_normed else nn.LayerNorm
         self.norms = nn.ModuleList(norm(d_model) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.normed(0, x + self.dropout(self.attended(x)))

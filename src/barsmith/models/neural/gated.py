@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from barsmith.models.neural.dropout import Dropout
+
 
 class Dense(nn.Module):
     """(V, N, before) -> (V, N, after): a linear layer for each variable."""
@@ -19,7 +21,7 @@ class Dense(nn.Module):
         self.bias = nn.Parameter(torch.empty(variables * after).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias.view(self.shape), x, self.weight)
+        return torch.bmm(x, self.weight).add_(self.bias.view(self.shape))  # baddbmm copies the bias to every row first
 
 
 class Norm(nn.Module):
@@ -44,7 +46,7 @@ class AddNorm(nn.Module):
 
     def __init__(self, before: int, after: int, dropout: float, *, variables: int = 1) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gate = Dense(variables, before, 2 * after)
         self.norm = Norm(variables, after)
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from barsmith.models.neural.batch_norm import BatchNorm
 from barsmith.models.neural.channels import Channels, SameLength
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import RungParams
@@ -86,7 +87,7 @@ class InceptionNetwork(nn.Module):
         self.shortcuts = nn.ModuleList(
             nn.Sequential(nn.Conv1d(sizes[i], width, 1, bias=False), BatchNorm(width)) for i in range(0, depth - RESIDUAL + 1, RESIDUAL)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(width, n_classes)
 
     def features(self, x: Tensor) -> Tensor:

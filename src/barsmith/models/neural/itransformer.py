@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from barsmith.models.neural.channels import Channels
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.encoder import EncoderLayer, EncoderParams
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.revin import RevIN
@@ -56,7 +57,7 @@ class ITransformer(nn.Module):
         self.channels = Channels(shape)
         self.revin = RevIN() if revin else nn.Identity()
         self.embedding = nn.Linear(self.channels.steps, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(d_model, heads, d_feedforward, dropout, is_batch_normed=False) for _ in range(layers))
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(self.channels.count * d_model, n_classes)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from barsmith.artifacts import parse_json
 from barsmith.errors import IntegrityError
 
 MOST_HEADER = 1 << 22  # bytes
-MOST_BUILT = 4  # times the file: a parametrised weight is registered twice
+FREE = 1 << 24  # bytes of buffers that any network may have
 KINDS = {torch.float32: ("F32", 4), torch.int64: ("I64", 8), torch.bool: ("BOOL", 1), torch.float64: ("F64", 8)}
 
 
@@ -73,26 +70,15 @@ def check_header(data: bytes, expected: Mapping[str, torch.Tensor], where: str) 
         refuse("bundle/structure", f"{end} bytes of tensors", f"{len(data) - 8 - size}", where)
 
 
-@contextlib.contextmanager
-def no_larger_than(data: bytes, where: str) -> Iterator[None]:
-    """Networks made within, by this thread, have no more parameters than the file could hold: a tampered card reserves no memory.
-
-    Raises IntegrityError `bundle/structure`.
+def check_size(data: bytes, network: nn.Module, where: str) -> None:
+    """The file holds the tensors of `network`, which lies on the meta device, and what the network makes itself is not much larger than the
+    file: building it for real reserves no memory that a tampered card asks for. Raises IntegrityError `bundle/format`, `bundle/structure`.
     """
-    left, mine = MOST_BUILT * len(data), threading.get_ident()
-
-    def count(module: nn.Module, name: str, parameter: torch.Tensor | None) -> None:
-        nonlocal left
-        if threading.get_ident() == mine and parameter is not None:
-            left -= parameter.nbytes
-            if left < 0:
-                refuse("bundle/structure", "the tensors of this network", f"{len(data)} bytes for a larger one", where)
-
-    handle = register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        handle.remove()
+    weights = network.state_dict()
+    check_header(data, weights, where)
+    made = sum(buffer.nbytes for name, buffer in network.named_buffers() if name not in weights)
+    if made > max(len(data), FREE):
+        refuse("bundle/structure", f"buffers of {max(len(data), FREE)} bytes at most beside the file", f"{made}", where)
 
 
 def refuse(code: str, expected: str, came: str, where: str) -> NoReturn:

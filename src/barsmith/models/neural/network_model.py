@@ -21,15 +21,15 @@ from barsmith.models.fitting import Progress
 from barsmith.models.neural.batch_size import chosen_batch_size
 from barsmith.models.neural.batches import OnDevice, Samples, loss_weights
 from barsmith.models.neural.calibration import COLDEST, HOTTEST, MOST_BIAS, Calibration, fitted_calibration
-from barsmith.models.neural.checkpoint import Checkpoint, Progressed, training_key
+from barsmith.models.neural.checkpoint import Checkpoint, Progressed, code_of, training_key
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
-from barsmith.models.neural.network_file import no_larger_than, read_tensors, refuse, tensor_bytes
+from barsmith.models.neural.network_file import check_size, read_tensors, refuse, tensor_bytes
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.neural.scoring import BlockScorer, Scorer, answers, logits_of
 from barsmith.models.neural.trainer import Trainer
 from barsmith.models.params import CLASSES
 from barsmith.models.rows import checked_windows
-from barsmith.models.storage import not_fitted, params_of, read_file, read_names, write_card
+from barsmith.models.storage import CARD, Card, not_fitted, params_of, read_card, read_file, write_card
 from barsmith.parallel import cores
 
 WEIGHTS, ABOUT = "network.safetensors", "network.json"
@@ -46,14 +46,14 @@ class NetworkModel(BaseModel):
 
     _network: nn.Module | None = None
     _scorer: Scorer | None = None
-    _shape: tuple[int, ...] = ()
     _calibration: Calibration = Calibration()
 
     @abstractmethod
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """A new network from (B, *shape) float32 to (B, n_classes) logits. shape: (T, F) or (R, T, F).
 
-        Buffers that follow from the shape are not persistent.
+        Buffers that follow from the shape are not persistent. It is also built on PyTorch's meta device, where tensors have no numbers: `load`
+        looks there how large it is.
         """
 
     def scorer(self, network: nn.Module) -> Scorer:
@@ -77,7 +77,8 @@ class NetworkModel(BaseModel):
         """X: windows, an array or a view; y: (N,) -1, 0, +1; weights (N,).
 
         X_val decides when to stop and calibrates the probabilities; without it all epochs are kept and nothing is calibrated.
-        checkpoint: a folder that is written after each epoch; a training that was killed goes on from it, another one writes over it.
+        checkpoint: a folder that is written after each epoch; a training that was killed goes on from it, another one writes over it, and one
+        that was damaged is set aside.
         """
         started, params = time.perf_counter(), self.params
         X_train = checked_windows(X_train, feature_names)
@@ -93,7 +94,7 @@ class NetworkModel(BaseModel):
             trainer = Trainer(network, params, train, stop, device, size, seed, progress)
             if checkpoint is not None:
                 told = {"model": self.info.name, "params": params.sections(), "shape": shape, "device": device, "threads": count}
-                told |= {"batch_size": size, "seed": seed, "torch": torch.__version__}
+                told |= {"batch_size": size, "seed": seed, **code_of(type(self))}
                 arrays = [*arrays_of(X_train), y_train, weight_train, *arrays_of(X_val), y_val, weight_val]
                 trainer.checkpoint = Checkpoint(checkpoint, training_key(told, arrays))
             done = trainer.learn()
@@ -104,7 +105,8 @@ class NetworkModel(BaseModel):
 
     def take(self, network: nn.Module, shape: tuple[int, ...], calibration: Calibration) -> None:
         """Become this network."""
-        self._network, self._shape, self._calibration = network.cpu().eval().requires_grad_(False), shape, calibration
+        self._network, self._calibration = network.cpu().eval().requires_grad_(False), calibration
+        self.input_shape = shape
         self._scorer = self.scorer(self._network)
 
     def told(self, trainer: Trainer, done: Progressed, seconds: float, count: int) -> TrainingMetrics:
@@ -121,7 +123,9 @@ class NetworkModel(BaseModel):
             "bias": list(self._calibration.bias),
             "rows_per_second": done.epochs * len(trainer.train) / max(done.seconds, 1e-9),
         }
-        notes = (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",) if trainer.interrupted else ()
+        notes = () if trainer.checkpoint is None else trainer.checkpoint.notes
+        if trainer.interrupted:
+            notes += (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",)
         return TrainingMetrics(
             seconds=seconds,
             best_iteration=done.best_epoch,
@@ -139,7 +143,7 @@ class NetworkModel(BaseModel):
         """Raises DataError `models/nan-input`, `models/shape`."""
         if self._scorer is None:
             raise not_fitted(self)
-        return answers(logits_of(self._scorer, checked_windows(X, self.feature_names, self._shape)), self._calibration)
+        return answers(logits_of(self._scorer, checked_windows(X, self.feature_names, self.input_shape)), self._calibration)
 
     def check_machine(self) -> None:
         super().check_machine()
@@ -148,43 +152,50 @@ class NetworkModel(BaseModel):
             check_compiler()
 
     def save(self, folder: Path) -> None:
-        """`network.safetensors`, `network.json` (the window's shape, the calibration) and the card."""
+        """`network.safetensors`, `network.json` (the calibration) and the card."""
         if self._network is None:
             raise not_fitted(self)
         write_bytes(folder / WEIGHTS, tensor_bytes(self._network.state_dict()))
-        write_json(folder / ABOUT, {"shape": list(self._shape), **asdict(self._calibration)})
+        write_json(folder / ABOUT, asdict(self._calibration))
         write_card(self, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Raises IntegrityError `bundle/format`, `bundle/structure`."""
         model = cls(params_of(cls, folder))
-        model.feature_names = read_names(folder)
-        shape, calibration = read_about(folder, len(model.feature_names))
+        card, calibration = read_card(folder), read_calibration(folder)
+        model.feature_names, shape = tuple(card.feature_names), checked_shape(card, str(folder / CARD))
         data, where = read_file(folder / WEIGHTS), str(folder / WEIGHTS)
-        with torch.random.fork_rng(devices=[]), no_larger_than(data, where):
+        with torch.device("meta"):
+            check_size(data, model.network(shape, CLASSES), where)
+        with torch.random.fork_rng(devices=[]):
             network = model.network(shape, CLASSES)
         network.load_state_dict(read_tensors(data, network.state_dict(), where))
         model.take(network, shape, calibration)
         return model
 
 
-def read_about(folder: Path, n_features: int) -> tuple[tuple[int, ...], Calibration]:
-    """The window's shape and the calibration. Raises IntegrityError `bundle/format`, `bundle/structure`."""
+def checked_shape(card: Card, where: str) -> tuple[int, ...]:
+    """The window's shape on the card. Raises IntegrityError `bundle/structure`."""
+    shape, columns = card.input_shape, len(card.feature_names)
+    limits = {2: (MOST_STEPS, columns), 3: (MOST_RUNGS, MOST_STEPS, columns)}.get(len(shape))
+    if limits is None or shape[-1] != columns or not all(1 <= size <= most for size, most in zip(shape, limits, strict=True)):
+        refuse("bundle/structure", f"a window's shape of {columns} features", str(shape)[:60], where)
+    return tuple(shape)
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """Raises IntegrityError `bundle/format`, `bundle/structure`."""
     where = str(folder / ABOUT)
     document = parse_json(read_file(folder / ABOUT), where, code="bundle/format")
-    if not isinstance(document, dict) or set(document) != {"shape", "temperature", "bias"}:
-        refuse("bundle/structure", "shape, temperature and bias", str(document)[:60], where)
-    shape, temperature, bias = document["shape"], document["temperature"], document["bias"]
-    limits = {2: (MOST_STEPS, n_features), 3: (MOST_RUNGS, MOST_STEPS, n_features)}.get(len(shape) if isinstance(shape, list) else 0)
-    is_shape = limits is not None and all(type(size) is int and 1 <= size <= most for size, most in zip(shape, limits, strict=True))
-    if not is_shape or shape[-1] != n_features:
-        refuse("bundle/structure", f"a window's shape of {n_features} features", str(shape)[:60], where)
+    if not isinstance(document, dict) or set(document) != {"temperature", "bias"}:
+        refuse("bundle/structure", "temperature and bias", str(document)[:60], where)
+    temperature, bias = document["temperature"], document["bias"]
     if type(temperature) is not float or not COLDEST * 0.99 <= temperature <= HOTTEST * 1.01:
         refuse("bundle/structure", f"a temperature from {COLDEST} to {HOTTEST}", str(temperature)[:60], where)
     if not isinstance(bias, list) or len(bias) != CLASSES or not all(type(one) is float and abs(one) <= MOST_BIAS for one in bias):
         refuse("bundle/structure", f"three biases from {-MOST_BIAS:g} to {MOST_BIAS:g}", str(bias)[:60], where)
-    return tuple(shape), Calibration(temperature, tuple(bias))
+    return Calibration(temperature, tuple(bias))
 
 
 def arrays_of(X: Any) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from barsmith.config import wrong
 from barsmith.errors import DataError
 from barsmith.models.neural.channels import Channels
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.encoder import EncoderLayer, EncoderParams
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.revin import RevIN
@@ -82,7 +83,7 @@ class PatchTST(nn.Module):
         self.patches = (self.channels.steps - patch_len) // stride + 2
         self.embedding = nn.Linear(patch_len, d_model)
         self.position = nn.Parameter(torch.empty(self.patches, d_model).uniform_(-0.02, 0.02))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(d_model, heads, d_feedforward, dropout, is_batch_normed=True) for _ in range(layers))
         self.head = nn.Linear(self.channels.count * self.patches * d_model, n_classes)
 

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import WindowParams
 
@@ -22,7 +23,7 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         between = params.dropout if params.layers > 1 else 0.0  # PyTorch warns of dropout after an only layer
         self.cells = cells(n_features, params.hidden, params.layers, batch_first=True, dropout=between)
-        self.dropout = nn.Dropout(params.dropout)
+        self.dropout = Dropout(params.dropout)
         self.head = nn.Linear(params.hidden, n_classes)
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from barsmith.models.neural.batch_norm import BatchNorm
 from barsmith.models.neural.channels import Channels, SameLength
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import RungParams
@@ -44,7 +45,7 @@ class ResNet(nn.Module):
         self.channels = Channels(shape)
         sizes = [self.channels.count, *filters]
         self.blocks = nn.Sequential(*(ResidualBlock(before, after) for before, after in pairwise(sizes)))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(sizes[-1], n_classes)
 
     def features(self, x: Tensor) -> Tensor:

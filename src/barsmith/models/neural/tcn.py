@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import WindowParams
@@ -85,7 +86,7 @@ class Block(nn.Module):
         self.reach = kernel - 1
         self.first = weight_norm(started(nn.Conv1d(before, after, kernel)))
         self.second = weight_norm(started(nn.Conv1d(after, after, kernel)))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.beside = nn.Identity() if before == after else started(nn.Conv1d(before, after, 1))
 
     def forward(self, steps: torch.Tensor) -> torch.Tensor:

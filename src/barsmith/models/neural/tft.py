@@ -73,12 +73,12 @@ class TFTModel(NetworkModel):
 
         A variable is a feature's name, of rungs `5m_close`.
         """
-        weights = self.explained(checked_windows(X, self.feature_names, self._shape))[0]
+        weights = self.explained(checked_windows(X, self.feature_names, self.input_shape))[0]
         return {name: weights[:, :, i] for i, name in enumerate(self.variable_names())}
 
     def attention_weights(self, X: Any) -> dict[int, np.ndarray]:
         """{lag: (N,) attention that the decision pays to the bar so many bars back}, 0 the last; over the lags they sum to one."""
-        attention = self.explained(checked_windows(X, self.feature_names, self._shape))[1]
+        attention = self.explained(checked_windows(X, self.feature_names, self.input_shape))[1]
         return {lag: attention[:, -1 - lag] for lag in range(attention.shape[1])}
 
     def explained(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -93,10 +93,10 @@ class TFTModel(NetworkModel):
 
     def variable_names(self) -> tuple[str, ...]:
         """The variables in the order of the channels."""
-        if len(self._shape) == 2:
+        if len(self.input_shape) == 2:
             return self.feature_names
         known = self.params.timeframes
-        rungs = known if len(known) == self._shape[0] else tuple(f"rung{i}" for i in range(self._shape[0]))
+        rungs = known if len(known) == self.input_shape[0] else tuple(f"rung{i}" for i in range(self.input_shape[0]))
         return tuple(f"{rung}_{name}" for rung in rungs for name in self.feature_names)
 
     def get_feature_importance(self) -> dict[str, float]:
@@ -170,7 +170,7 @@ class VariableSelection(nn.Module):
         """first(embedding(x)) of each variable, its two linear maps multiplied before the numbers come."""
         first = self.each.first
         weight = torch.bmm(self.embedding.weight, first.weight)
-        return torch.addcmul(first(self.embedding.bias.view(self.embedding.shape)), alone, weight)
+        return torch.bmm(alone, weight).add_(first(self.embedding.bias.view(self.embedding.shape)))
 
     def over_all(self, dense: Dense, numbers: Tensor) -> Tensor:
         """dense(all embeddings side by side), multiplied likewise: the (N, C x D) embeddings are never made."""

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from barsmith.config import wrong
+from barsmith.models.neural.dropout import Dropout
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import WindowParams
@@ -52,7 +53,7 @@ class Transformer(nn.Module):
         width = params.d_model
         self.embedding = nn.Linear(shape[1], width)
         self.register_buffer("positions", sinusoids(shape[0], width), persistent=False)
-        self.dropout = nn.Dropout(params.dropout)
+        self.dropout = Dropout(params.dropout)
         layer = nn.TransformerEncoderLayer(
             width, params.heads, params.d_feedforward, params.dropout, activation="relu", batch_first=True, norm_first=True
         )
