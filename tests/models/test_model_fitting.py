@@ -1,4 +1,4 @@
-"""The doors to fit and predict, and importance by permutation."""
+"""The doors to fit and predict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from barsmith.models import (
     ModelRegistry,
     PredictionOutput,
     TrainingMetrics,
-    feature_importance,
     fit_model,
     load_model,
     predict_model,
@@ -112,18 +111,6 @@ def test_answers_are_checked_at_the_door():
     with pytest.raises(DataError) as error:
         predict_model(model, X[:, :2])
     assert error.value.code == "models/shape"
-
-
-def test_a_model_without_importance_gets_it_by_permutation():
-    model = Heard()
-    fit_model(model, X, Y, feature_names=("a", "b", "c"))
-    before = X.copy()
-    importance, how = feature_importance(model, X, Y, ("a", "b", "c"), seed=1)
-    assert how == "permutation"
-    assert importance["a"] > 0.01
-    assert (importance["b"], importance["c"]) == (0.0, 0.0)  # the model does not read them
-    assert np.array_equal(X, before)
-    assert feature_importance(model, X, Y, ("a", "b", "c"), seed=1)[0] == importance
 
 
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "catboost", "logistic", "random_forest", "ridge", "svm"])

@@ -43,6 +43,7 @@ FILES = {
     "config/settings.json",
     "manifest.json",
     "metrics/feature_importance.csv",
+    "metrics/importance.json",
     "metrics/training_metrics.json",
     "plots/report.html",
     "predictions/val_predictions.parquet",
@@ -109,11 +110,23 @@ def test_its_predictions_are_those_of_the_model_in_the_folder(market: SmallMarke
     ]
 
 
-def test_the_importances_are_shares_of_every_kept_feature(market: SmallMarket) -> None:
+def test_both_importances_of_every_kept_feature_are_written(market: SmallMarket) -> None:
+    names, val = market.training.container.feature_names, market.training.container.val
     table = pl.read_csv(market.training.run_dir / "metrics/feature_importance.csv")
-    assert sorted(table["feature"]) == sorted(market.training.container.feature_names)
+    assert sorted(table["feature"]) == sorted(names)
     assert table["importance"].is_sorted(descending=True)
     assert table["importance"].sum() == pytest.approx(1.0)
+    assert (table["permutation_low"] <= table["permutation_high"]).all()
+    told = json.loads((market.training.run_dir / "metrics/importance.json").read_bytes())
+    assert (told["rows"], told["of"], told["shuffles"]) == (len(val), len(val), 3)
+    assert told["own"] == market.training.model.get_feature_importance()
+    assert told["own_is"] == "Share of the total gain of all splits on the feature."
+    by_name = {one["feature"]: one for one in told["permutation"]}
+    assert set(by_name) == set(names)
+    assert [by_name[name]["worse_by"] for name in table["feature"]] == table["permutation"].to_list()
+    unused = [name for name, share in told["own"].items() if share == 0.0]
+    assert unused
+    assert all(by_name[name]["worse_by"] == 0.0 for name in unused)
 
 
 def test_the_same_seed_gives_the_same_bytes_but_for_times(copied: Path, market: SmallMarket) -> None:

@@ -7,7 +7,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from barsmith.labels.probe import PENALTY
-from barsmith.validation.importance import SHUFFLES, clusters, correlation_tree, in_tree_order, permutation_importance
+from barsmith.metrics.permutation import SHUFFLES
+from barsmith.validation.importance import clusters, correlation_tree, in_tree_order, probe_importance
 
 NAMES = ("knows", "copy of nothing", "noise")
 
@@ -20,17 +21,17 @@ def market(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_feature_that_knows_the_label_comes_first_and_noise_costs_nothing():
     (X, y), (V, w) = market(2000, 1), market(1000, 2)
-    found = permutation_importance(X, y, V, w, np.arange(1000) // 50, NAMES, seed=np.random.SeedSequence(3))
+    found = probe_importance(X, y, V, w, np.arange(1000) // 50, NAMES, seed=np.random.SeedSequence(3))
     assert found[0].feature == "knows"
     assert found[0].interval[0] > 0.05
     assert all(abs(one.worse_by) < 0.01 and one.interval[0] < 0.01 for one in found[1:])
-    assert found == permutation_importance(X, y, V, w, np.arange(1000) // 50, NAMES, seed=np.random.SeedSequence(3))
+    assert found == probe_importance(X, y, V, w, np.arange(1000) // 50, NAMES, seed=np.random.SeedSequence(3))
 
 
 def test_it_is_what_shuffling_a_fitted_ridge_regression_s_input_costs():
     (X, y), (V, w) = market(800, 1), market(300, 2)
     seed = np.random.SeedSequence(3)
-    found = {one.feature: one.worse_by for one in permutation_importance(X, y, V, w, np.arange(300) // 30, NAMES, seed=seed)}
+    found = {one.feature: one.worse_by for one in probe_importance(X, y, V, w, np.arange(300) // 30, NAMES, seed=seed)}
     mean, spread, classes = X.mean(axis=0), X.std(axis=0), np.array([-1, 0, 1])
     model = Ridge(alpha=PENALTY * len(X)).fit((X - mean) / spread, y[:, None] == classes)
 

@@ -177,8 +177,12 @@ class BaseModel(ABC):
         return checked_rows(X, self.feature_names)
 
     def get_feature_importance(self) -> dict[str, float] | None:
-        """Importance by feature name, sums to one; None where the model has none (`feature_importance` then permutes)."""
+        """Importance by feature name, sums to one; None where the model gives no account of its own."""
         return None
+
+    def row_cost(self) -> float:
+        """How much dearer than a common booster's one answer of the fitted model is: importance then asks for fewer."""
+        return 1.0
 
     def check_machine(self) -> None:
         """Raise UsageError where this machine cannot train the model with its parameters: `models/missing-library`, `config/device`."""

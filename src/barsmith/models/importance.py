@@ -1,49 +1,76 @@
-"""Which features a model leans on: its own account where it has one, permutation where it has none."""
+"""Which features a model leans on: its own account, where it has one, and what it loses when a feature is shuffled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from barsmith.datasets.views import View
 from barsmith.metrics.classification import row_log_losses
+from barsmith.metrics.permutation import SHUFFLES, Importance, permutation_importance
 from barsmith.models.base import BaseModel
 from barsmith.models.fitting import predict_model
+from barsmith.models.registry import first_line
 
-MOST_WINDOWS = 20_000  # scored for an importance: a window costs a hundred times a row
+#: Answers that are asked for, of all features and shuffles together: of rows, and of windows, which cost a hundred times as much.
+MOST_ROWS, MOST_WINDOWS = 1_000_000, 20_000
+FEWEST = 64
 
 
-def feature_importance(model: BaseModel, X: Any, y: np.ndarray, names: Sequence[str], *, seed: int = 42) -> tuple[dict[str, float], str]:
-    """({feature: importance}, how): `model` for the model's own account, else `permutation` over X and y (N,).
+@dataclass(frozen=True)
+class FeatureImportance:
+    """own: by feature, as the model accounts for itself; None where it does not. own_is: what that account is, in a sentence.
 
-    Permutation importance is the rise of the log loss when one column is shuffled; it can be negative.
+    permutation: rise of the log loss by feature, highest first; below 0 the model does better without it. rows: of how many rows or windows,
+    spread evenly over `of` there are. shuffles: how many orders it is the mean of.
     """
+
+    own: dict[str, float] | None
+    own_is: str
+    permutation: list[Importance]
+    rows: int
+    of: int
+    shuffles: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def feature_importance(
+    model: BaseModel, X: Any, y: np.ndarray, session: np.ndarray, names: Sequence[str], *, seed: int = 42
+) -> FeatureImportance:
+    """Both kinds of importance of a fitted model. X: (N, F) rows or windows whose last axis is the features; y, session: (N,).
+
+    Where all rows in all shuffles would be too many answers, fewer shuffles are taken first, then fewer rows.
+    """
+    most = (MOST_ROWS if X.ndim == 2 else MOST_WINDOWS) / max(model.row_cost(), 1.0) / len(names)
+    shuffles = int(min(max(most // len(X), 1), SHUFFLES))
+    chosen = np.unique(np.linspace(0, len(X) - 1, min(len(X), max(FEWEST, int(most / shuffles)))).astype(np.intp))
+    X, y = (X.gather(chosen) if isinstance(X, View) else X[chosen]), y[chosen]
     own = model.get_feature_importance()
-    if own is not None:
-        return own, "model"
-    return permutation_importance(model, X, y, names, seed=seed), "permutation"
+    found = permutation_importance(
+        names, session[chosen], Shuffled(model, X, y).worse, seed=np.random.SeedSequence([seed, *b"permutation"]), shuffles=shuffles
+    )
+    own_is = "" if own is None else first_line(type(model).get_feature_importance.__doc__)
+    return FeatureImportance(own, own_is, found, len(y), len(session), shuffles)
 
 
-def permutation_importance(model: BaseModel, X: Any, y: np.ndarray, names: Sequence[str], *, seed: int = 42) -> dict[str, float]:
-    """Rise of the log loss when one column of X (N, F), once, is shuffled, by feature.
+class Shuffled:
+    """A model's loss on its rows, with one feature's values, of windows its whole courses, exchanged between them."""
 
-    Of windows, N evenly spread ones of at most `MOST_WINDOWS` / F, a feature's whole course goes from one window to another.
-    """
-    random = np.random.default_rng(seed)
-    if X.ndim > 2:
-        chosen = np.unique(np.linspace(0, len(X) - 1, min(len(X), max(64, MOST_WINDOWS // len(names)))).astype(np.intp))
-        X, y = X[chosen], y[chosen]
-    before = log_loss(y, predict_model(model, X).probabilities)
-    found = {}
-    shuffled = np.array(X)
-    for column, name in enumerate(names):
-        shuffled[..., column] = X[random.permutation(len(X)), ..., column]
-        found[name] = log_loss(y, predict_model(model, shuffled).probabilities) - before
-        shuffled[..., column] = X[..., column]
-    return found
+    def __init__(self, model: BaseModel, X: np.ndarray, y: np.ndarray) -> None:
+        self.model, self.X, self.y, self.changed = model, X, y, np.array(X)
+        self.before = self.losses(X)
 
+    def losses(self, X: np.ndarray) -> np.ndarray:
+        return row_log_losses(self.y, predict_model(self.model, X).probabilities)
 
-def log_loss(y: np.ndarray, probabilities: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Weighted mean of -log of the probability given to what came; y (N,) -1, 0, +1."""
-    return float(np.average(row_log_losses(np.asarray(y), probabilities), weights=weight))
+    def worse(self, column: int, order: np.ndarray) -> np.ndarray:
+        """(N,) rise of each row's log loss."""
+        self.changed[..., column] = self.X[order, ..., column]
+        rise = self.losses(self.changed) - self.before
+        self.changed[..., column] = self.X[..., column]
+        return rise

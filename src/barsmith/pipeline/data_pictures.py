@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,15 +132,23 @@ def weights(facts: Facts) -> Any:
 
 def leaned_on(facts: Facts, most: int = 20) -> Any:
     """The features whose shuffling costs the probe most, with intervals."""
-    import plotly.graph_objects as go
 
-    top = facts.importance[:most][::-1]
-    at = [one["worse_by"] for one in top]
-    high, low = ([one["interval"][1] - one["worse_by"] for one in top], [one["worse_by"] - one["interval"][0] for one in top])
-    reach = {"type": "data", "symmetric": False, "array": high, "arrayminus": low}
-    figure = go.Figure(go.Bar(x=at, y=[one["feature"] for one in top], orientation="h", error_x=reach, marker_color="#1d4ed8"))
+    figure = worse_by(facts.importance[:most])
     title = f"Brier score on validation, horizon {facts.longest}: worse by, with the feature shuffled"
     return figure.update_layout(title=title).update_yaxes(automargin=True)
+
+
+def worse_by(importance: Sequence[Mapping[str, Any]]) -> Any:
+    """Bars with intervals, the longest on top. importance: `Importance` as dicts, highest first."""
+    import plotly.graph_objects as go
+
+    rows = list(importance)[::-1]
+    at = [one["worse_by"] for one in rows]
+    ends = [one["interval"] or (one["worse_by"], one["worse_by"]) for one in rows]
+    high, low = ([end[1] - x for end, x in zip(ends, at, strict=True)], [x - end[0] for end, x in zip(ends, at, strict=True)])
+    reach = {"type": "data", "symmetric": False, "array": high, "arrayminus": low}
+    bars = go.Bar(x=at, y=[one["feature"] for one in rows], orientation="h", error_x=reach, marker_color="#1d4ed8")
+    return go.Figure(bars).update_yaxes(automargin=True, dtick=1)
 
 
 def alike(facts: Facts, most: int = 12) -> Any:

@@ -249,7 +249,7 @@ def importance_rows(facts: Facts, most: int = 20) -> list[dict[str, Any]]:
         {
             "feature": one["feature"],
             "Brier score worse by": f"{one['worse_by']:.4f}",
-            "95 % interval": "{:.4f} to {:.4f}".format(*one["interval"]),
+            "95 % interval": "{:.4f} to {:.4f}".format(*one["interval"]) if one["interval"] else "",
         }
         for one in facts.importance[:most]
     ]

@@ -22,6 +22,7 @@ from barsmith.metrics.classification import scores
 from barsmith.models.base import BaseModel, TrainingMetrics
 from barsmith.models.discovery import discover
 from barsmith.models.fitting import Progress, fit_model, predict_model
+from barsmith.models.importance import feature_importance
 from barsmith.models.registry import keywords_for
 from barsmith.models.rows import check_rows_alone, check_rows_disjoint
 from barsmith.models.yaml_params import load_params
@@ -107,8 +108,10 @@ def left(
             raised=len(raised),
             skills=META_SKILLS if data.settings.labels.primary_signal is not None else SKILLS,
         )
+        part = val.part
+        importance = feature_importance(model, part.X, part.y, part.session, container.feature_names, seed=data.settings.random_seed)
         seconds = time.perf_counter() - started
-        training = Training(data, container, model, model.params, told, splits, judgement, raised, openings, seconds, run_dir)
+        training = Training(data, container, model, model.params, told, splits, judgement, raised, importance, openings, seconds, run_dir)
         write_training_run(training)
         return training
 

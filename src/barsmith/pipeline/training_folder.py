@@ -18,8 +18,9 @@ import polars as pl
 from barsmith import __version__
 from barsmith.artifacts import make_folder, record_of, storage_errors, write_bytes, write_json, write_parquet, write_sealed
 from barsmith.bars.minutes import as_datetime, moment
-from barsmith.models import feature_importance, save_model
+from barsmith.models import save_model
 from barsmith.models.discovery import USERS
+from barsmith.models.importance import FeatureImportance
 from barsmith.pipeline.training_report import training_page
 from barsmith.pipeline.training_result import Judged, Training
 
@@ -67,12 +68,10 @@ def write_files(folder: Path, training: Training) -> None:
     save_model(training.model, folder / "checkpoints" / "best_model")
     for name, judged in training.splits.items():
         write_parquet(folder / "predictions" / f"{name}_predictions.parquet", predictions(judged), symbol=data.symbol)
-    importance, how = feature_importance(
-        training.model, container.val.X, container.val.y, container.feature_names, seed=data.settings.random_seed
-    )
     write_json(folder / "metrics" / "training_metrics.json", training.as_dict())
-    write_bytes(folder / "metrics" / "feature_importance.csv", importance_csv(importance))
-    write_bytes(folder / "plots" / "report.html", training_page(training, importance, how).encode())
+    write_json(folder / "metrics" / "importance.json", training.importance.as_dict())
+    write_bytes(folder / "metrics" / "feature_importance.csv", importance_csv(training.importance))
+    write_bytes(folder / "plots" / "report.html", training_page(training).encode())
     write_json(folder / "config" / "settings.json", data.settings.model_dump(mode="json"))
     write_json(folder / "config" / "params.json", training.params.model_dump(mode="json"))
     write_bytes(folder / "config" / "scaler.json", data.scaler_of(names).to_json().encode())
@@ -110,11 +109,14 @@ def predictions(judged: Judged) -> pl.DataFrame:
     )
 
 
-def importance_csv(importance: dict[str, float]) -> bytes:
+def importance_csv(found: FeatureImportance) -> bytes:
+    """feature, importance (the model's own account, else that by permutation), permutation and the ends of its interval; highest first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["feature", "importance"])
-    writer.writerows((name, repr(float(value))) for name, value in sorted(importance.items(), key=lambda item: (-item[1], item[0])))
+    writer.writerow(["feature", "importance", "permutation", "permutation_low", "permutation_high"])
+    rows = [(one.feature, one.worse_by if found.own is None else found.own.get(one.feature, 0.0), one) for one in found.permutation]
+    for name, value, one in sorted(rows, key=lambda row: (-row[1], row[0])):
+        writer.writerow((name, *(repr(float(x)) for x in (value, one.worse_by)), *(one.interval or ("", ""))))
     return text.getvalue().encode()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from barsmith.pipeline.data_pictures import CLASSES
+from barsmith.models.importance import FeatureImportance
+from barsmith.pipeline.data_pictures import CLASSES, worse_by
 from barsmith.pipeline.page import COLOURS
 from barsmith.pipeline.training_result import Judged, Training
 
@@ -138,3 +140,9 @@ def bars_of(importance: dict[str, float], most: int = 25) -> Any:
     top = sorted(importance.items(), key=lambda item: -item[1])[:most][::-1]
     bars = go.Bar(x=[value for _, value in top], y=[name for name, _ in top], orientation="h", marker_color=BLUE)
     return go.Figure(bars).update_layout(title=f"The {len(top)} that count most").update_yaxes(automargin=True, dtick=1)
+
+
+def shuffled(importance: FeatureImportance, most: int = 25) -> Any:
+    """The features whose shuffling costs the model most, with intervals."""
+    title = "Log loss on validation: worse by, with the feature shuffled"
+    return worse_by([asdict(one) for one in importance.permutation[:most]]).update_layout(title=title)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from barsmith.models.importance import FeatureImportance
 from barsmith.pipeline.page import page, picture, sentence, table
-from barsmith.pipeline.training_pictures import PARTS, bars_of, confusion, curves, over_time, reliability, skill, step_name
+from barsmith.pipeline.training_pictures import PARTS, bars_of, confusion, curves, over_time, reliability, shuffled, skill, step_name
 from barsmith.pipeline.training_result import Judged, Training, summary_rows
 
-HOW = {
-    "model": "As the model accounts for itself (gain or size of the coefficients). A feature may count and yet tell nothing new.",
-    "permutation": "Rise of the validation log loss when one feature is shuffled, once; of windows over a sample of them, 20,000 divided by the number of features. "
-    "Below zero the model would do better without it. There is no interval: small differences are noise.",
-}
+OWN = "The model's own account, of what it learned from: {what} A feature may count there and tell nothing new."
+SHUFFLED = (
+    "By how much the log loss of {rows:,} of the {of:,} validation rows rises when one feature is shuffled among them, the mean of {shuffles}; the bars are 95 % intervals by "
+    "drawing whole sessions. One that reaches below zero does not show that the feature helps. Features that say much the same stand in for each other, so that none of them counts."
+)
 CALIBRATION = (
     "Rows are put together by the probability that was said. On the dotted line half of what is called 50 % comes; below it the model says too much. "
     "The bars are 95 % intervals by drawing whole sessions; a bin of fewer than 20 rows is not drawn, the columns below count all of them."
@@ -22,8 +23,8 @@ OVER_TIME = "The mean of each session on validation: what the model said as a li
 LEARNING = "The loss after each {step}, with sample weights. Both are of the training rows: the last of them, purged, decide when to stop; validation is not looked at."
 
 
-def training_page(training: Training, importance: dict[str, float], how: str) -> str:
-    """Self-contained HTML. how: where the importance comes from, `model` or `permutation`."""
+def training_page(training: Training) -> str:
+    """Self-contained HTML."""
     container, val = training.container, training.splits["val"]
     lead = (
         f"{training.data.symbol}, horizon {container.horizon} bars, data run {training.data.run_id}: "
@@ -45,7 +46,7 @@ def training_page(training: Training, importance: dict[str, float], how: str) ->
         ("What was said and what came", [sentence(CONFUSION), picture(confusion(val, answers), "confusion")]),
         ("Probability over time", [sentence(OVER_TIME), picture(over_time(val, answers), "probability", 140 * len(answers) + 80)]),
         ("Learning", learning(training)),
-        ("Importance", [sentence(HOW[how]), picture(bars_of(importance), "importance", 90 + 22 * min(len(importance), 25))]),
+        ("Importance", importance(training.importance)),
     ]
     return page(f"{training.model.info.name} on {training.data.symbol}", lead, sections)
 
@@ -56,6 +57,16 @@ def scores(training: Training) -> list[str]:
     if training.is_meta:
         apart = "auc_paid asks which of the primary signal's trades pay. 0.5 is a coin."
     return [table(summary_rows(training)), sentence(apart), picture(skill(val, training.skill_columns), "skill", 260)]
+
+
+def importance(found: FeatureImportance) -> list[str]:
+    """What the model loses without each feature, and its own account where it gives one."""
+    height = 90 + 22 * min(len(found.permutation), 25)
+    says = SHUFFLED.format(rows=found.rows, of=found.of, shuffles="1 order" if found.shuffles == 1 else f"{found.shuffles} orders")
+    parts = [sentence(says), picture(shuffled(found), "permutation", height)]
+    if found.own is not None:
+        parts += [sentence(OWN.format(what=found.own_is)), picture(bars_of(found.own), "importance", height)]
+    return parts
 
 
 def learning(training: Training) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.parts import Part
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
+from barsmith.models.importance import FeatureImportance
 from barsmith.models.params import ModelParams
 from barsmith.pipeline.run_data import RunData
 from barsmith.validation.verdict import SKILLS, Alarm, Verdict
@@ -43,6 +44,7 @@ class Training:
     splits: dict[str, Judged]
     verdict: Verdict
     alarms: list[Alarm]
+    importance: FeatureImportance
     test_openings: int
     seconds: float
     run_dir: Path

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from barsmith.labels.probe import RidgeProbe
-
-DRAWS = 500
-SHUFFLES = 3
+from barsmith.metrics.permutation import Importance, permutation_importance
 
 
-@dataclass(frozen=True)
-class Importance:
-    """How much worse the probe's Brier score on validation becomes when a feature is shuffled. interval: 95 %, whole sessions drawn."""
-
-    feature: str
-    worse_by: float
-    interval: list[float]
-
-
-def permutation_importance(
+def probe_importance(
     X_train: np.ndarray,
     y_train: np.ndarray,
     X_val: np.ndarray,
@@ -32,11 +20,10 @@ def permutation_importance(
     *,
     seed: np.random.SeedSequence,
 ) -> list[Importance]:
-    """Every feature's importance for a ridge regression on the three classes, highest first.
+    """By how much a ridge regression's Brier score on validation becomes worse with each feature shuffled, highest first.
 
-    X: (N, F) float32, scaled, without holes. y: -1, 0, +1. session: (M,) of the validation rows. A feature is shuffled over all validation rows,
-    SHUFFLES times, and the mean taken; the probe is linear, so that only the feature's own part of its forecast is made again.
-    Source: Breiman (2001), section 10; Lopez de Prado (2018), section 8.3.2, without refitting.
+    X: (N, F) float32, scaled, without holes. y: -1, 0, +1. session: (M,) of the validation rows. The probe is linear, so that only the
+    feature's own part of its forecast is made again.
     """
     from threadpoolctl import threadpool_limits
 
@@ -46,21 +33,12 @@ def permutation_importance(
     with threadpool_limits(1):
         weights, centre = RidgeProbe.over(X, gap=0, tests=[(n, len(X))]).coefficients(wanted)[0]
     left = wanted[n:] - wanted[:n].mean(axis=0) - (X_val - centre) @ weights
-    _, where = np.unique(session, return_inverse=True)
-    rows = np.bincount(where)
-    streams = seed.spawn(SHUFFLES + 1)
-    orders = [np.random.default_rng(child).permutation(len(X_val)) for child in streams[:-1]]
-    drawn = np.random.default_rng(streams[-1]).integers(0, len(rows), (DRAWS, len(rows)))
-    found = []
-    for j, name in enumerate(names):
-        worse = np.zeros(len(X_val))
-        for order in orders:
-            moved = np.outer(X_val[order, j] - X_val[:, j], weights[j])
-            worse += np.sum((left - moved) ** 2 - left**2, axis=1) / len(orders)
-        sums = np.bincount(where, worse)
-        means = sums[drawn].sum(axis=1) / rows[drawn].sum(axis=1)
-        found.append(Importance(name, float(worse.mean()), np.percentile(means, (2.5, 97.5)).tolist()))
-    return sorted(found, key=lambda one: -one.worse_by)
+
+    def worse(column: int, order: np.ndarray) -> np.ndarray:
+        moved = np.outer(X_val[order, column] - X_val[:, column], weights[column])
+        return np.asarray(np.sum((left - moved) ** 2 - left**2, axis=1))
+
+    return permutation_importance(names, session, worse, seed=seed)
 
 
 def clusters(tree: np.ndarray, names: Sequence[str], distance: float = 0.3) -> list[list[str]]:

@@ -15,6 +15,7 @@ from barsmith.datasets.selection import correlations, uncorrelated
 from barsmith.instruments import Instrument
 from barsmith.labels.market import Prices
 from barsmith.labels.outcomes import Barriers
+from barsmith.metrics.permutation import Importance
 from barsmith.pipeline.stage import stage
 from barsmith.pipeline.stages.calendar import Calendar
 from barsmith.pipeline.stages.clean import CleanMinutes
@@ -27,7 +28,7 @@ from barsmith.pipeline.stages.scaling import ScaledFrames
 from barsmith.pipeline.stages.splits import SplitRows
 from barsmith.validation.checks import Finding, examine, settled_matrix
 from barsmith.validation.feature_checks import Drift, drifts
-from barsmith.validation.importance import Importance, clusters, correlation_tree, in_tree_order, permutation_importance
+from barsmith.validation.importance import clusters, correlation_tree, in_tree_order, probe_importance
 from barsmith.validation.tuned_barriers import OutOfSample, out_of_sample
 
 LEAST_VALIDATION_ROWS = 100
@@ -111,7 +112,7 @@ def importance(scaled: ScaledFrames, kept: Sequence[str], horizon: int, seed: np
     if not len(train) or not len(val) or not kept:
         return []
     X, y = ([part.select(kept).to_numpy().astype(np.float32) for part in (train, val)], [part[label].to_numpy() for part in (train, val)])
-    return permutation_importance(X[0], y[0], X[1], y[1], val["session_id"].to_numpy(), kept, seed=seed)
+    return probe_importance(X[0], y[0], X[1], y[1], val["session_id"].to_numpy(), kept, seed=seed)
 
 
 def worth_of_tuning(
