@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from barsmith.testing.model_trial import Rows, Trial
 
 TIMEOUT = 300.0  # seconds
 _CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate")
@@ -21,27 +23,25 @@ def digest(probabilities: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(probabilities, np.float64).tobytes()).hexdigest()
 
 
-def run_fresh(
-    action: str, name: str, folder: Path, params: Mapping[str, Any], X: np.ndarray, y: np.ndarray | None = None
-) -> dict[str, Any]:
+def run_fresh(action: str, trial: Trial, rows: Rows) -> dict[str, Any]:
     """Run `predict` (of the model in folder/model) or `fit` (fit, save to folder/model, load, predict) in a new process.
 
     Returns {"digest": of the probabilities, "written": paths outside the folder}. Raises AssertionError where the process fails.
     """
     from barsmith.models import ModelRegistry
 
-    given, elsewhere = folder / "given", folder / "elsewhere"
+    given, elsewhere = trial.folder / "given", trial.folder / "elsewhere"
     for each in (given, elsewhere):
         each.mkdir(parents=True, exist_ok=True)
-    np.save(given / "X.npy", X)
-    if y is not None:
-        np.save(given / "y.npy", y)
+    np.save(given / "X.npy", rows.X)
+    np.save(given / "y.npy", rows.y)
     job = {
         "action": action,
-        "name": name,
-        "origin": ModelRegistry.info(name).origin,
-        "folder": str(folder / "model"),
-        "params": dict(params),
+        "name": trial.name,
+        "origin": ModelRegistry.info(trial.name).origin,
+        "folder": str(trial.folder / "model"),
+        "params": dict(trial.params),
+        "names": trial.names,
     }
     (given / "job.json").write_text(json.dumps(job))
     command = [sys.executable, "-m", "barsmith.testing.fresh_process", str(given)]
@@ -67,7 +67,7 @@ def work(given: Path) -> dict[str, Any]:
         model = ModelRegistry.create(job["name"], **job["params"])
         cut = len(X) * 3 // 4
         y = np.load(given / "y.npy")
-        fit_model(model, X[:cut], y[:cut], X[cut:], y[cut:], feature_names=[f"f{i}" for i in range(X.shape[-1])])
+        fit_model(model, X[:cut], y[:cut], X[cut:], y[cut:], feature_names=job["names"])
         save_model(model, folder)
     answers = predict_model(load_model(folder), X)
     return {"digest": digest(answers.probabilities), "written": sorted(set(written))}
