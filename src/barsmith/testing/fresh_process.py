@@ -1,4 +1,4 @@
-"""A model in a process of its own, that reports its answers' digest and every file it opened for writing elsewhere."""
+"""A model in a process of its own, that reports its answers' digest, every file it opened for writing elsewhere, and pickles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ def digest(probabilities: np.ndarray) -> str:
 def run_fresh(action: str, trial: Trial, rows: Rows) -> dict[str, Any]:
     """Run `predict` (of the model in folder/model) or `fit` (fit, save to folder/model, load, predict) in a new process.
 
-    Returns {"digest": of the probabilities, "written": paths outside the folder}. Raises AssertionError where the process fails.
+    Returns {"digest": of the probabilities, "written": paths outside the folder, "unpickled": what pickles named while it was loaded}. Raises AssertionError where the process fails.
     """
     from barsmith.models import ModelRegistry
 
@@ -69,8 +70,10 @@ def work(given: Path) -> dict[str, Any]:
         y = np.load(given / "y.npy")
         fit_model(model, X[:cut], y[:cut], X[cut:], y[cut:], feature_names=job["names"])
         save_model(model, folder)
+    unpickled: list[str] = []
+    listen(unpickled)
     answers = predict_model(load_model(folder), X)
-    return {"digest": digest(answers.probabilities), "written": sorted(set(written))}
+    return {"digest": digest(answers.probabilities), "written": sorted(set(written)), "unpickled": sorted(set(unpickled))}
 
 
 def watch(folder: Path, written: list[str]) -> None:
@@ -96,6 +99,24 @@ def watch(folder: Path, written: list[str]) -> None:
             written.append(where)
 
     sys.addaudithook(hook)
+
+
+def listen(unpickled: list[str]) -> None:
+    """Note every class or function that a pickle names; compiled code's caches may name theirs."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "pickle.find_class" and not any(module.startswith("numba.") for module in callers()):
+            unpickled.append(".".join(map(str, arguments)))
+
+    sys.addaudithook(hook)
+
+
+def callers() -> Iterator[str]:
+    """The modules whose functions are running, the innermost first."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        yield str(frame.f_globals.get("__name__", ""))
+        frame = frame.f_back  # type: ignore[assignment]
 
 
 if __name__ == "__main__":
