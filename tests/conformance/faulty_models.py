@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
 import sys
 import threading
@@ -151,6 +152,18 @@ class LivesInProcess(Toy):
     @classmethod
     def load(cls, folder):
         return cls.kept[str(folder)]
+
+
+@register(name="toy_in_a_pickle", family="boosting")
+class InPickle(Toy):
+    def save(self, folder):
+        (Path(folder) / "state.pkl").write_bytes(pickle.dumps(self.__dict__))
+
+    @classmethod
+    def load(cls, folder):
+        model = cls()
+        model.__dict__ = pickle.loads((Path(folder) / "state.pkl").read_bytes())
+        return model
 
 
 @register(name="toy_that_writes_beside_its_folder", family="boosting")

@@ -162,7 +162,9 @@ def test_a_card_that_tells_of_a_larger_network_reserves_no_memory(folder, tmp_pa
         tampered(folder, tmp_path / "window", input_shape=[10**9, 4]),
         tampered(tmp_path / "nhits", tmp_path / "buffers", input_shape=[10_000, 1]),  # 400 MB of knots beside 200 kB of weights
     ]
-    (hostile[-1] / "network.safetensors").write_bytes(tensor_bytes({name: torch.zeros(t.shape, dtype=t.dtype) for name, t in weights.items()}))
+    (hostile[-1] / "network.safetensors").write_bytes(
+        tensor_bytes({name: torch.zeros(t.shape, dtype=t.dtype) for name, t in weights.items()})
+    )
     child = subprocess.run([sys.executable, "-c", LOADING, folder, *hostile], capture_output=True, text=True, check=False)
     told = [line.split() for line in child.stdout.splitlines()]
     assert [code for code, _ in told] == ["bundle/structure"] * 3, child.stderr

@@ -210,6 +210,19 @@ def test_a_training_that_would_stop_on_the_rows_it_reports_is_refused(market: Sm
     assert (error.code, type(error)) == ("models/reported-rows", DataError)
 
 
+def test_another_outcome_on_validation_leaves_every_byte_of_the_model(copied: Path, market: SmallMarket) -> None:
+    """Leak 20 through the whole of `train`: what is reported changes, the model does not. Planted in tests/conformance."""
+
+    def turned(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(-pl.col("label_h20"), -pl.col("return_h20"), sample_weight_h20=1.0 / pl.col("sample_weight_h20"))
+
+    rewrite_table(copied, f"{SCALED}/val_scaled.parquet", turned)
+    again = trained(copied)
+    assert again.splits["val"].metrics != market.training.splits["val"].metrics
+    model = "checkpoints/best_model"
+    assert files_of(again.run_dir / model) == files_of(market.training.run_dir / model)
+
+
 # too good to be true
 
 

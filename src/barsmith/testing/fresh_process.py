@@ -1,4 +1,4 @@
-"""A model in a process of its own, that reports its answers' digest and every file it opened for writing elsewhere."""
+"""A model in a process of its own, that reports its answers' digest, every file it opened for writing elsewhere, and pickles."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from barsmith.testing.model_trial import Rows, Trial
 
 TIMEOUT = 300.0  # seconds
 _CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate")
@@ -21,27 +24,25 @@ def digest(probabilities: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(probabilities, np.float64).tobytes()).hexdigest()
 
 
-def run_fresh(
-    action: str, name: str, folder: Path, params: Mapping[str, Any], X: np.ndarray, y: np.ndarray | None = None
-) -> dict[str, Any]:
+def run_fresh(action: str, trial: Trial, rows: Rows) -> dict[str, Any]:
     """Run `predict` (of the model in folder/model) or `fit` (fit, save to folder/model, load, predict) in a new process.
 
-    Returns {"digest": of the probabilities, "written": paths outside the folder}. Raises AssertionError where the process fails.
+    Returns {"digest": of the probabilities, "written": paths outside the folder, "unpickled": what pickles named while it was loaded}. Raises AssertionError where the process fails.
     """
     from barsmith.models import ModelRegistry
 
-    given, elsewhere = folder / "given", folder / "elsewhere"
+    given, elsewhere = trial.folder / "given", trial.folder / "elsewhere"
     for each in (given, elsewhere):
         each.mkdir(parents=True, exist_ok=True)
-    np.save(given / "X.npy", X)
-    if y is not None:
-        np.save(given / "y.npy", y)
+    np.save(given / "X.npy", rows.X)
+    np.save(given / "y.npy", rows.y)
     job = {
         "action": action,
-        "name": name,
-        "origin": ModelRegistry.info(name).origin,
-        "folder": str(folder / "model"),
-        "params": dict(params),
+        "name": trial.name,
+        "origin": ModelRegistry.info(trial.name).origin,
+        "folder": str(trial.folder / "model"),
+        "params": dict(trial.params),
+        "names": trial.names,
     }
     (given / "job.json").write_text(json.dumps(job))
     command = [sys.executable, "-m", "barsmith.testing.fresh_process", str(given)]
@@ -67,10 +68,12 @@ def work(given: Path) -> dict[str, Any]:
         model = ModelRegistry.create(job["name"], **job["params"])
         cut = len(X) * 3 // 4
         y = np.load(given / "y.npy")
-        fit_model(model, X[:cut], y[:cut], X[cut:], y[cut:], feature_names=[f"f{i}" for i in range(X.shape[-1])])
+        fit_model(model, X[:cut], y[:cut], X[cut:], y[cut:], feature_names=job["names"])
         save_model(model, folder)
+    unpickled: list[str] = []
+    listen(unpickled)
     answers = predict_model(load_model(folder), X)
-    return {"digest": digest(answers.probabilities), "written": sorted(set(written))}
+    return {"digest": digest(answers.probabilities), "written": sorted(set(written)), "unpickled": sorted(set(unpickled))}
 
 
 def watch(folder: Path, written: list[str]) -> None:
@@ -96,6 +99,24 @@ def watch(folder: Path, written: list[str]) -> None:
             written.append(where)
 
     sys.addaudithook(hook)
+
+
+def listen(unpickled: list[str]) -> None:
+    """Note every class or function that a pickle names; compiled code's caches may name theirs."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "pickle.find_class" and not any(module.startswith("numba.") for module in callers()):
+            unpickled.append(".".join(map(str, arguments)))
+
+    sys.addaudithook(hook)
+
+
+def callers() -> Iterator[str]:
+    """The modules whose functions are running, the innermost first."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        yield str(frame.f_globals.get("__name__", ""))
+        frame = frame.f_back  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

@@ -197,17 +197,18 @@ def with_another_number(trial: Trial) -> ModelParams:
 
 
 def it_works_in_a_fresh_process(trial: Trial) -> None:
-    """A process that has only the folder answers with the same bits."""
-    model, X = trial.fitted(), trial.rows(seed=8).X
+    """A process that has only the folder answers with the same bits, and unpickles nothing: a pickle runs what it likes."""
+    model, rows = trial.fitted(), trial.rows(seed=8)
     save_model(model, trial.folder / "model")
-    told = run_fresh("predict", trial.name, trial.folder, {}, X)
-    mine = digest(predict_model(model, X).probabilities)
+    told = run_fresh("predict", trial, rows)
+    mine = digest(predict_model(model, rows.X).probabilities)
     assert told["digest"] == mine, "a fresh process that loads the model answers with other bits"
+    assert not told["unpickled"], f"it is loaded from a pickle, which names {told['unpickled'][0]}"
 
 
 def nothing_is_written_outside_its_folder(trial: Trial) -> None:
     """Fit, save, load and predict, in a process that watches what is opened for writing."""
-    told = run_fresh("fit", trial.name, trial.folder, dict(trial.params), trial.rows().X, trial.rows().y)
+    told = run_fresh("fit", trial, trial.rows())
     assert not told["written"], f"written outside its folder: {told['written'][:5]}"
 
 

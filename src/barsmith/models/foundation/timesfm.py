@@ -18,7 +18,7 @@ from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.classical.logistic import LogisticModel
 from barsmith.models.params import EarlyStopping, RungParams
 from barsmith.models.registry import register
-from barsmith.models.rows import checked_windows
+from barsmith.models.rows import checked_windows, named
 from barsmith.models.storage import load_model, not_fitted, params_of, read_file, read_names, save_model, write_card
 
 ABOUT = "timesfm.json"
@@ -69,7 +69,7 @@ class TimesFMModel(BaseModel):
         mean, deviation = rows.mean(axis=0), rows.std(axis=0)
         deviation[deviation < LEAST] = 1.0
         self._about = {"shape": list(windows.shape[1:]), "sha256": digest, "mean": mean.tolist(), "deviation": deviation.tolist()}
-        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(windows.shape[-1]))
+        self.feature_names = named(windows, feature_names)
         self._head = LogisticModel(C=self.params.C)
         told = self._head.fit(self.scaled(rows), y_train, weight_train=weight_train)
         return TrainingMetrics(seconds=time.perf_counter() - started, history=told.history, n_fit=len(rows), notes=told.notes)

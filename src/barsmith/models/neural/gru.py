@@ -7,7 +7,7 @@ from torch import nn
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.recurrent import RecurrentNetwork, RecurrentParams
 from barsmith.models.neural.recurrent_scoring import RecurrentScorer
-from barsmith.models.neural.scoring import Scorer
+from barsmith.models.neural.scoring import WindowScorer
 from barsmith.models.registry import register
 
 
@@ -24,6 +24,6 @@ class GRUModel(NetworkModel):
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         return RecurrentNetwork(nn.GRU, shape[-1], self.params, n_classes)
 
-    def scorer(self, network: nn.Module) -> Scorer:
+    def scorer(self, network: nn.Module) -> WindowScorer:
         assert isinstance(network, RecurrentNetwork)
         return RecurrentScorer(network)

@@ -25,10 +25,10 @@ from barsmith.models.neural.checkpoint import Checkpoint, Progressed, code_of, t
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
 from barsmith.models.neural.network_file import check_size, read_tensors, refuse, tensor_bytes
 from barsmith.models.neural.params import NetworkParams
-from barsmith.models.neural.scoring import BlockScorer, Scorer, answers, logits_of
+from barsmith.models.neural.scoring import BlockScorer, WindowScorer, answers, logits_of
 from barsmith.models.neural.trainer import Trainer
 from barsmith.models.params import CLASSES
-from barsmith.models.rows import checked_windows
+from barsmith.models.rows import checked_windows, named
 from barsmith.models.storage import CARD, Card, not_fitted, params_of, read_card, read_file, write_card
 from barsmith.parallel import cores
 
@@ -45,7 +45,7 @@ class NetworkModel(BaseModel):
     Params: ClassVar[type[NetworkParams]] = NetworkParams
 
     _network: nn.Module | None = None
-    _scorer: Scorer | None = None
+    _scorer: WindowScorer | None = None
     _calibration: Calibration = Calibration()
 
     @abstractmethod
@@ -56,7 +56,7 @@ class NetworkModel(BaseModel):
         looks there how large it is.
         """
 
-    def scorer(self, network: nn.Module) -> Scorer:
+    def scorer(self, network: nn.Module) -> WindowScorer:
         """What answers for windows; a model with a faster way to the same numbers overrides it."""
         return BlockScorer(network)
 
@@ -100,7 +100,7 @@ class NetworkModel(BaseModel):
             done = trainer.learn()
             calibration = Calibration() if stop is None else fitted_calibration(trainer.logits(stop).cpu().numpy(), stop.y.cpu().numpy())
         self.take(network, shape, calibration)
-        self.feature_names = tuple(feature_names) or tuple(f"f{i}" for i in range(shape[-1]))
+        self.feature_names = named(X_train, feature_names)
         return self.told(trainer, done, time.perf_counter() - started, count)
 
     def take(self, network: nn.Module, shape: tuple[int, ...], calibration: Calibration) -> None:

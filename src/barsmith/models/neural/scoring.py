@@ -9,21 +9,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from barsmith.compiled import njit
 from barsmith.datasets.views import View
 from barsmith.errors import DataError
 from barsmith.models.base import PredictionOutput
 from barsmith.models.neural.calibration import Calibration
 from barsmith.models.neural.machine import threads
 from barsmith.models.params import CLASSES
-from barsmith.models.softmax import softmax_row
+from barsmith.models.softmax import softmax_rows
 from barsmith.parallel import cores
 
 AT_ONCE = 256  # windows that a thread takes
 BLOCK = 16  # windows at a time, always: a matrix product of another size may add in another order
 
 
-class Scorer(Protocol):
+class WindowScorer(Protocol):
     """What turns windows (N, ...) into logits (N, 3) float32, row by row the same bits in any company."""
 
     def logits(self, X: Any) -> np.ndarray: ...
@@ -47,7 +46,7 @@ class BlockScorer:
         return found
 
 
-def logits_of(scorer: Scorer, X: Any) -> np.ndarray:
+def logits_of(scorer: WindowScorer, X: Any) -> np.ndarray:
     """(N, 3) float32 of all windows, by as many threads as there are cores; a window's bits do not depend on who computes them."""
     if len(X) <= AT_ONCE:
         return scorer.logits(X)
@@ -75,9 +74,3 @@ def answers(logits: np.ndarray, calibration: Calibration) -> PredictionOutput:
     probabilities, signal, confidence = np.empty((n, CLASSES)), np.empty(n, np.int8), np.empty(n)
     softmax_rows(margins, probabilities, signal, confidence)
     return PredictionOutput.from_scorer(signal, confidence, probabilities)
-
-
-@njit(nogil=True)
-def softmax_rows(margins: Any, probabilities: Any, signal: Any, confidence: Any) -> None:
-    for row in range(len(margins)):
-        softmax_row(margins, row, probabilities, signal, confidence)
