@@ -10,7 +10,7 @@ import json
 
 import numpy as np
 import torch
-from neural import FEATURES, LENGTH, drawn, names
+from neural import FEATURES, LENGTH, drawn, names, params_of
 
 from barsmith.models import ModelRegistry, fit_model
 from barsmith.parallel import cores
@@ -22,8 +22,8 @@ def pace(name: str, rows: int, *, use_gpu: bool) -> float:
     """Windows learned a second."""
     view, y = drawn(rows)
     for count in (4 * BATCH, rows):
-        model = ModelRegistry.create(name, max_epochs=1, batch_size=BATCH, device={"use_gpu": use_gpu, "mixed_precision": True})
-        told = fit_model(model, view.take(np.arange(count)), y[:count], feature_names=[f"f{i}" for i in range(FEATURES)]).as_dict()
+        model = ModelRegistry.create(name, max_epochs=1, batch_size=BATCH, device={"use_gpu": use_gpu}, **params_of(name))
+        told = fit_model(model, view.take(np.arange(count)), y[:count]).as_dict()
     return float(told["rows_per_second"])
 
 

@@ -27,7 +27,6 @@ from barsmith.pipeline.memory import peak_mib, reset_peak
 
 LENGTH, FEATURES, ROWS, YEAR, TURNS, BATCH, RATE = 30, 150, 4096, 70_000, 3, 256, 1e-3
 BESIDE_LIGHTNING = ("lstm", "tcn")
-WINDOW_OF_FEATURES = {"strategy": "single"}  # for what reads several timeframes where nothing is said
 
 
 def drawn(rows: int, length: int = LENGTH) -> tuple[Windows, np.ndarray]:
@@ -42,6 +41,11 @@ def names() -> list[str]:
     """The networks that read windows."""
     known = (ModelRegistry.info(name) for name in ModelRegistry.list_all())
     return [info.name for info in known if info.family == "neural" and info.origin == "barsmith" and info.is_installed]
+
+
+def params_of(name: str) -> dict[str, str]:
+    """What makes it read windows of features."""
+    return {"strategy": "single"} if ModelRegistry.info(name).reads == "multires" else {}
 
 
 def ours(name: str, view: Windows, y: np.ndarray, **params: object) -> float:
@@ -98,7 +102,7 @@ def lightning(name: str, copy: torch.Tensor, classes: torch.Tensor) -> float:
 def timed(name: str) -> dict:
     """Seconds of an epoch over a year's windows of features at the pace of `ROWS`, and ratios of the medians."""
     view, y = drawn(ROWS)
-    params = WINDOW_OF_FEATURES if ModelRegistry.info(name).reads == "multires" else {}
+    params = params_of(name)
     copy, classes = torch.from_numpy(np.asarray(view)), torch.from_numpy(y.astype(np.int64) + 1)
     found: dict[str, list[float]] = {"barsmith": [], "plain loop": [], "lightning": []}
     for _ in range(TURNS):

@@ -13,7 +13,7 @@ from rungs import random_minutes, rung_of
 from barsmith.errors import DataError
 from barsmith.labels.barriers import Labels, triple_barrier, wilder_atr
 from barsmith.labels.outcomes import default_barriers
-from barsmith.labels.weights import label_columns, pain_to_gain, quality_scores, sample_weights
+from barsmith.labels.weights import class_neutral, label_columns, pain_to_gain, quality_scores, sample_weights
 
 #              straight long, painful long, short, quiet, drifting, tie, missing
 LABELS = Labels(
@@ -101,3 +101,10 @@ def test_label_columns_are_null_where_the_future_is_missing():
     assert frame.row(6) == (None, None, None, None)
     assert frame.row(0) == (1, datetime(1970, 1, 1, 0, 10, tzinfo=UTC), 0.01, 0.5 + 2.5 / 3)
     assert frame.null_count().row(0) == (1, 1, 1, 1)
+
+
+def test_neutral_weights_leave_each_class_as_frequent_as_it_came() -> None:
+    y = np.array([1, 1, 0, 0, 0, -1])
+    neutral = class_neutral(np.array([0.5, 1.5, 0.5, 0.5, 1.0, 1.4]), y)
+    assert neutral == pytest.approx([0.5, 1.5, 0.75, 0.75, 1.5, 1.0])
+    assert [neutral[y == k].sum() for k in (-1, 0, 1)] == pytest.approx([1.0, 3.0, 2.0])

@@ -23,6 +23,7 @@ from barsmith.bars.minutes import as_minutes
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.parts import Part
 from barsmith.errors import BarsmithError, BusyError, DataError, IntegrityError, StorageError, UsageError
+from barsmith.labels.weights import class_neutral
 from barsmith.ledger import Ledger
 from barsmith.models import ModelRegistry, load_model, predict_model
 from barsmith.pipeline import training as training_module
@@ -195,18 +196,27 @@ def test_early_stopping_looks_at_the_last_rows_of_train_and_never_at_validation(
     part = trained(copied).container.train
     kept = round(len(part) * 0.85)
     assert seen["X_stop"].tobytes() == part.X[kept:].tobytes()
-    assert seen["weight_val"].tolist() == part.weight[kept:].tolist()
+    neutral = class_neutral(part.weight, part.y)
+    assert seen["weight_val"].tolist() == neutral[kept:].tolist()
+    assert seen["weight_train"].tolist() == neutral[: len(seen["X"])].tolist()
     assert len(seen["X"]) <= kept - 60
     assert seen["X"].tobytes() == part.X[: len(seen["X"])].tobytes()
     assert part.label_end[: len(seen["X"])].max() < part.decision[kept]
 
 
-def test_a_training_that_would_stop_on_the_rows_it_reports_is_refused(market: SmallMarket) -> None:
+def test_a_model_that_neither_stops_nor_calibrates_learns_from_all_rows_of_train(market: SmallMarket) -> None:
+    container = market.training.container
+    told = training_module.fit(ModelRegistry.create("logistic"), container, seed=1)
+    assert (told.n_fit, told.n_stop, list(told.history)) == (len(container.train), 0, ["train"])
+
+
+@pytest.mark.parametrize("model", ["xgboost", "logistic"])
+def test_a_training_that_would_stop_on_the_rows_it_reports_is_refused(model: str, market: SmallMarket) -> None:
     """Planted leak 20: the rows of validation hang at the end of train."""
     container = market.training.container
     names = [field.name for field in fields(Part)]
     mixed = Part(**{name: np.concatenate((getattr(container.train, name), getattr(container.val, name))) for name in names})
-    error = refusal(lambda: training_module.fit(ModelRegistry.create("xgboost"), replace(container, train=mixed), seed=1))
+    error = refusal(lambda: training_module.fit(ModelRegistry.create(model), replace(container, train=mixed), seed=1))
     assert (error.code, type(error)) == ("models/reported-rows", DataError)
 
 

@@ -53,7 +53,7 @@ def test_the_inner_split_counts_the_rows_it_is_given():
 
 def test_too_few_rows_for_early_stopping_say_how_many_are_needed():
     times = np.arange(60)
-    with pytest.raises(DataError, match="bring more than 72 labelled training rows, or lower purge_bars") as caught:
+    with pytest.raises(DataError, match="bring more than 72 labelled training rows, or train for a shorter horizon") as caught:
         inner_split(times, times, times, share=0.15, purge_bars=60)
     assert caught.value.code == "splits/empty"
     fit, stop = inner_split(np.arange(73), np.arange(73), np.arange(73), share=0.15, purge_bars=60)

@@ -68,6 +68,18 @@ def sample_weights(score: np.ndarray, has_label: np.ndarray, train_rows: np.ndar
     return np.where(has_label, 0.5 + (below + through) / (2.0 * len(known)), np.nan)
 
 
+def class_neutral(weight: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) the weights over their mean among the rows of the same class y.
+
+    They say which examples of a class to believe, not how frequent it is: a timeout is seldom a clean trade, and a model that saw it weigh
+    half as much would say half its odds.
+    """
+    found = np.asarray(weight, np.float64).copy()
+    for k in np.unique(y):
+        found[y == k] /= found[y == k].mean()
+    return found
+
+
 def final_weights(labels: Labels, bar_start: np.ndarray, train_rows: np.ndarray, *, uniqueness: bool) -> np.ndarray:
     """(m,) `sample_weights` of the labels' quality; with `uniqueness` times `uniqueness_factors`, whose mean over the train rows is 1.
 

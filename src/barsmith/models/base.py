@@ -154,6 +154,8 @@ class BaseModel(ABC):
     """
 
     Params: ClassVar[type[ModelParams]] = AnyParams
+    #: Does `fit` stop or calibrate by `X_val`; where it does neither, `train` hands it all training rows and no X_val.
+    uses_inner_slice: ClassVar[bool] = True
     #: Set by `register`.
     info: ClassVar[ModelInfo]
 

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from barsmith.artifacts import canonical_json, locked
 from barsmith.datasets.container import TimeSeriesDataContainer
 from barsmith.datasets.parts import Part
+from barsmith.labels.weights import class_neutral
 from barsmith.ledger import Ledger
 from barsmith.metrics.bootstrap import difference_intervals, session_intervals
 from barsmith.metrics.classification import scores
@@ -54,7 +56,8 @@ def train(
 
     overrides: of the model's settings, as `training.max_depth=8`. open_test: also score the test split, which is recorded.
     modules: files with models of the user's, beside those of the settings and under `models/`.
-    Early stopping looks at the last 15 % of the training rows, purged; never at validation.
+    Early stopping and calibration look at the last 15 % of the training rows, purged; never at validation. A model that does neither
+    learns from all of them.
     Raises UsageError `config/...`, DataError `data/...`, `datasets/...`, `models/...`, IntegrityError `integrity/...`.
     """
     started = time.perf_counter()
@@ -66,9 +69,9 @@ def train(
         container = data.container_for(cls.info, params, horizon)
     chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
     with begun(workspace, made, f"{model}_{data.symbol}_h{horizon}", chosen) as checkpoint:
-        fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress, checkpoint=checkpoint)
-        check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
-        return left(data, container, fitted, told, chosen, started, open_test=open_test)
+        told = fit(made, container, seed=data.settings.random_seed, progress=progress, checkpoint=checkpoint)
+        check_rows_alone(lambda rows: predict_model(made, rows).probabilities, container.val.X)
+        return left(data, container, made, told, chosen, started, open_test=open_test)
 
 
 def left(
@@ -154,28 +157,34 @@ def fit(
     seed: int,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
-) -> tuple[BaseModel, TrainingMetrics]:
-    """Fit on the training slice, with its last rows, purged, to decide when to stop."""
-    part = container.train
-    fit_rows, stop_rows = inner_split(
-        np.arange(len(part)), part.decision, part.label_end, share=STOPPING_SHARE, purge_bars=3 * container.horizon
-    )
-    check_rows_disjoint(part.decision[stop_rows], container.val.decision)
-    learned, stop = part.take(fit_rows), part.take(stop_rows)
-    told = fit_model(
+) -> TrainingMetrics:
+    """Fit on the training slice; its last rows, purged, decide when to stop and calibrate, where the model does either."""
+    learned, stop = inner_parts(container, model.uses_inner_slice)
+    return fit_model(
         model,
         learned.X,
         learned.y,
-        stop.X,
-        stop.y,
+        None if stop is None else stop.X,
+        None if stop is None else stop.y,
         weight_train=learned.weight,
-        weight_val=stop.weight,
+        weight_val=None if stop is None else stop.weight,
         feature_names=container.feature_names,
         seed=seed,
         progress=progress,
         checkpoint=checkpoint,
     )
-    return model, told
+
+
+def inner_parts(container: TimeSeriesDataContainer, uses_inner_slice: bool) -> tuple[Part, Part | None]:
+    """The training rows to learn from, and those that decide when to stop; their weights leave each class as frequent as it came."""
+    part = replace(container.train, weight=class_neutral(container.train.weight, container.train.y))
+    check_rows_disjoint(part.decision, container.val.decision)
+    if not uses_inner_slice:
+        return part, None
+    fit_rows, stop_rows = inner_split(
+        np.arange(len(part)), part.decision, part.label_end, share=STOPPING_SHARE, purge_bars=3 * container.horizon
+    )
+    return part.take(fit_rows), part.take(stop_rows)
 
 
 def judged(data: RunData, model: BaseModel, container: TimeSeriesDataContainer, part: Part, seed: np.random.SeedSequence) -> Judged:

@@ -49,6 +49,6 @@ def inner_split(
             "splits/empty",
             expected=f"training rows left on both sides of a purge of {purge_bars} rows, {share:.0%} of them for early stopping",
             came=f"{len(fit)} to fit and {len(stop)} to stop on, of {len(rows)}",
-            do=f"bring more than {int(purge_bars / (1.0 - share)) + 2} labelled training rows, or lower purge_bars",
+            do=f"bring more than {int(purge_bars / (1.0 - share)) + 2} labelled training rows, or train for a shorter horizon",
         )
     return fit, stop

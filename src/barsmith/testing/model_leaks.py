@@ -36,7 +36,7 @@ def it_never_learns_from_the_rows_it_reports(trial: Trial) -> None:
 def answers_beside(trial: Trial, *, is_turned: bool) -> np.ndarray:
     """(N, 3) for the training rows, of a model that is trained as `train` does it and has answered for validation."""
     market = small_market(trial.reads, is_turned=is_turned)
-    model, told = fit(trial.new(), market, seed=SEED)
+    told = fit(model := trial.new(), market, seed=SEED)
     assert told.n_fit + told.n_stop <= len(market.train), f"{told.n_fit} rows fitted and {told.n_stop} stopped on, of {len(market.train)}"
     predict_model(model, market.val.X)
     return predict_model(model, market.train.X).probabilities

@@ -25,6 +25,8 @@ class LogisticModel(LinearModel):
     Importance is the share of the absolute weights.
     """
 
+    uses_inner_slice = False
+
     class Params(RowParams):
         C: float = Field(default=1.0, gt=0.0, le=1e9)
         max_iter: int = Field(default=1000, ge=1, le=1_000_000)

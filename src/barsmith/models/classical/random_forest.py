@@ -43,6 +43,8 @@ class RandomForestModel(BaseModel):
     mean decrease of impurity. The answers are scikit-learn's probabilities, but for their last bits.
     """
 
+    uses_inner_slice = False
+
     class Params(RowParams):
         n_estimators: int = Field(default=200, ge=1, le=10_000)
         max_depth: int = Field(default=8, ge=1, le=32)

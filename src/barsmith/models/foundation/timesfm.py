@@ -36,6 +36,8 @@ class TimesFMModel(BaseModel):
     saved model names it by its SHA-256 and holds the head alone.
     """
 
+    uses_inner_slice = False
+
     class Params(RungParams):
         weights: str | None = None
         strategy: Literal["single", "indicators", "ingestion"] = "ingestion"
