@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from barsmith.models.fitting import Progress, fit_model, predict_model
 from barsmith.models.importance import feature_importance
 from barsmith.models.registry import keywords_for
 from barsmith.models.rows import check_rows_alone, check_rows_disjoint
+from barsmith.models.storage import load_model, save_model
 from barsmith.models.yaml_params import load_params
 from barsmith.pipeline.run_data import RunData, load_run_data
 from barsmith.pipeline.store import Store, no_data
@@ -67,7 +69,7 @@ def train(
     chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
     with begun(workspace, made, f"{model}_{data.symbol}_h{horizon}", chosen) as checkpoint:
         fitted, told = fit(made, container, seed=data.settings.random_seed, progress=progress, checkpoint=checkpoint)
-        check_rows_alone(lambda rows: predict_model(fitted, rows).probabilities, container.val.X)
+        check_answers(fitted, container.val.X)
         return left(data, container, fitted, told, chosen, started, open_test=open_test)
 
 
@@ -176,6 +178,22 @@ def fit(
         checkpoint=checkpoint,
     )
     return model, told
+
+
+def check_answers(model: BaseModel, X: Any) -> None:
+    """Refuse a model that answers for a row otherwise among others, after it was asked, or once it was saved: live it is loaded, and a row comes alone.
+
+    Leak 20: what predict learns from the rows that are reported, a copy that was saved before does not know.
+    Raises DataError `models/row-dependence`.
+    """
+    with tempfile.TemporaryDirectory(prefix="barsmith-model-") as folder:
+        save_model(model, Path(folder))
+        unasked = load_model(Path(folder))
+    check_rows_alone(
+        lambda rows: predict_model(model, rows).probabilities,
+        X,
+        predict_alone=lambda rows: predict_model(unasked, rows).probabilities,
+    )
 
 
 def judged(data: RunData, model: BaseModel, container: TimeSeriesDataContainer, part: Part, seed: np.random.SeedSequence) -> Judged:
