@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -77,7 +78,7 @@ FAULTS = {
     "toy_that_mistakes_a_view": ("a_view_gives_the_bits_of_a_copy", "copy of a view"),
     "toy_that_fills_nan": ("nan_is_refused", "nan among the features.*came nothing"),
     "toy_that_takes_any_columns": ("other_features_are_refused", "5 features instead of 6.*came nothing"),
-    "toy_without_weights": ("weights_matter", "where by light ones"),
+    "toy_without_weights": ("weights_matter", "with heavy long rows"),
     "toy_without_seed": ("the_same_seed_gives_the_same_bits", "trainings with one seed differ"),
     "toy_that_scales_in_place": ("training_leaves_its_input_alone", "X is changed"),
     "toy_that_seeds_everybody": ("the_process_is_left_as_it_was", "Python's random numbers and NumPy's random numbers"),
@@ -142,6 +143,11 @@ def test_every_check_has_a_planted_fault_and_every_fault_a_check(toys):
     assert toys == {*FAULTS, *HONEST}
 
 
+def test_the_guide_names_every_check():
+    guide = (HERE.parents[1] / "docs" / "add_a_model.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", guide, re.M) == list(BY_NAME)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_check_finds_the_planted_fault(name, toys, tmp_path):
     check, words = FAULTS[name]
@@ -156,7 +162,7 @@ def test_a_trainer_that_stops_on_the_rows_it_reports_is_found(name, monkeypatch,
     def careless(model, container, *, seed):
         train, val = container.train.take(np.arange(150)), container.val
         names = container.feature_names
-        return model, fit_model(model, train.X, train.y, val.X, val.y, weight_train=train.weight, feature_names=names, seed=seed)
+        return fit_model(model, train.X, train.y, val.X, val.y, weight_train=train.weight, feature_names=names, seed=seed)
 
     trial = Trial.of(name, tmp_path, **SHORT.get(name, {}))
     it_never_learns_from_the_rows_it_reports(trial)

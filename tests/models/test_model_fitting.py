@@ -44,6 +44,14 @@ def test_only_the_keywords_that_fit_names_are_passed():
     assert told.seconds > 0
 
 
+def test_a_training_without_rows_to_stop_on_says_so_where_the_model_would_use_them():
+    X, y = np.random.default_rng(0).normal(size=(80, 2)).astype(np.float32), np.tile([-1, 0, 1, 1], 20).astype(np.int8)
+    notes = {name: fit_model(ModelRegistry.create(name), X, y).notes for name in ("xgboost", "ridge", "logistic")}
+    assert "no rows to stop on" in notes["xgboost"][0]
+    assert ["no inner slice" in note for note in notes["ridge"]] == [True]
+    assert notes["logistic"] == ()
+
+
 def test_an_empty_slice_to_stop_on_is_none():
     model = Heard()
     assert fit_model(model, X, Y, X[:0], Y[:0], weight_val=WEIGHT[:0]).n_stop == 0

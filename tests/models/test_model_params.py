@@ -55,6 +55,12 @@ def test_a_model_without_rounds_has_no_early_stopping_and_no_gpu():
     assert refused("logistic", device={"use_gpu": True}).code == "config/device"
 
 
+def test_what_a_section_does_not_name_keeps_the_models_own_default():
+    lstm = ModelRegistry.create("lstm", device={"use_gpu": "auto"}, early_stopping={"min_delta": 0.001}).params
+    assert (lstm.device.mixed_precision, lstm.early_stopping.patience, lstm.early_stopping.min_delta) == (True, 20, 0.001)
+    assert ModelRegistry.create("logistic", early_stopping={"patience": 5}).params.early_stopping.enabled is False
+
+
 def test_three_classes_may_be_said():
     assert ModelRegistry.create("xgboost", num_class=3).params == ModelRegistry.create("xgboost").params
 

@@ -216,6 +216,9 @@ def test_a_folder_that_is_no_clone_has_no_git_state(tmp_path: Path, monkeypatch:
     assert git_state(tmp_path) == {}
     commit = clone(tmp_path)
     assert git_state(tmp_path) == {"mlflow.source.git.commit": commit, "mlflow.source.git.branch": "main", "git_dirty": "false"}
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.py").write_text("# not committed yet\n")
+    assert git_state(tmp_path)["git_dirty"] == "true"
     monkeypatch.setenv("PATH", "/nowhere")
     assert git_state(tmp_path) == {}
 

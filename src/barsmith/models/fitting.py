@@ -16,6 +16,7 @@ from barsmith.models.rows import checked_labels, checked_rows, checked_seed, che
 #: Rounds done (a fraction inside a long one), rounds in all, numbers by name: the losses `train` and `stop`, and where a model tells
 #: them `rows_per_second` and `seconds_left`.
 Progress = Callable[[float, int, Mapping[str, float]], None]
+UNWATCHED = "there were no rows to stop on: nothing was stopped early, and what calibrates on them did not"
 
 
 def fit_model(
@@ -109,6 +110,8 @@ def metrics_of(model: BaseModel, told: Any, **known: Any) -> TrainingMetrics:
         told = {name: getattr(told, name) for name in told.model_fields_set}
     try:
         said = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in dict(told or {}).items()}
+        if model.uses_inner_slice and not known["n_stop"] and not said.get("notes"):
+            said["notes"] = (UNWATCHED,)
         metrics = TrainingMetrics(**{**known, **said})
         metrics.as_dict()
     except (TypeError, ValueError) as error:  # pydantic's are ValueErrors

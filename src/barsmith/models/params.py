@@ -83,12 +83,16 @@ class ModelParams(Pydantic):
 
     @model_validator(mode="before")
     @classmethod
-    def _lists_for_tuples(cls, values: Any) -> Any:
-        """YAML and JSON have lists only."""
+    def _completed(cls, values: Any) -> Any:
+        """YAML and JSON have lists only, and what a section does not name keeps the model's own default."""
+        if not isinstance(values, dict):
+            return values
         tuples = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
-        return (
-            {k: tuple(v) if k in tuples and isinstance(v, list) else v for k, v in values.items()} if isinstance(values, dict) else values
-        )
+        values = {k: tuple(v) if k in tuples and isinstance(v, list) else v for k, v in values.items()}
+        for name in SECTIONS:
+            if isinstance(values.get(name), Mapping):
+                values[name] = cls.model_fields[name].get_default().model_dump() | dict(values[name])
+        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -136,7 +136,7 @@ def record_of_training(folder: Path, training: Training) -> Record:
 
 
 def scores_of(training: Training) -> dict[str, float | None]:
-    """`val_log_loss`, its interval's ends, and the best and worst of what the baselines reach."""
+    """`val_log_loss`, its interval's ends, every baseline's, and the round that is kept, counted from 1 as the history's steps are."""
     found: dict[str, float | None] = {"seconds": training.seconds, "trials": float(training.verdict.trials)}
     for split, judged in training.splits.items():
         found |= {f"{split}_{key}": value for key, value in judged.metrics.items()}
@@ -145,7 +145,7 @@ def scores_of(training: Training) -> dict[str, float | None]:
                 found |= {f"{split}_{key}_low": interval[0], f"{split}_{key}_high": interval[1]}
         found |= {f"{split}_{name}_{key}": value for name, row in judged.baselines.items() for key, value in row.items()}
     if training.told.best_iteration is not None:
-        found["best_iteration"] = float(training.told.best_iteration)
+        found["kept_round"] = float(training.told.best_iteration + 1)
     return found
 
 
@@ -173,12 +173,20 @@ def plain(value: Any) -> str:
 
 
 def git_state(folder: Path) -> dict[str, str]:
-    """Commit and branch of the user's folder, and whether it holds changes; empty where it is no clone, or git does not answer."""
+    """Commit and branch of the user's folder, and whether files that decide a training differ from the commit; empty where it is no clone, or git does not answer.
+
+    Those are all that git tracks, and what lies under config/ and models/, tracked or not: a new model is a change.
+    """
     commit, branch = git(folder, "rev-parse", "HEAD"), git(folder, "rev-parse", "--abbrev-ref", "HEAD")
     changes = git(folder, "status", "--porcelain", "--untracked-files=no")
-    if commit is None or changes is None:
+    own = git(folder, "status", "--porcelain", "--untracked-files=all", "--", "config", "models")
+    if commit is None or changes is None or own is None:
         return {}
-    return {"mlflow.source.git.commit": commit, "mlflow.source.git.branch": branch or "", "git_dirty": "true" if changes else "false"}
+    return {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": branch or "",
+        "git_dirty": "true" if changes or own else "false",
+    }
 
 
 def git(folder: Path, *words: str) -> str | None:
