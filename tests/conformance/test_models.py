@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -140,6 +141,11 @@ def test_an_honest_model_of_a_user_conforms(name, toys, tmp_path):
 def test_every_check_has_a_planted_fault_and_every_fault_a_check(toys):
     assert {check for check, _ in FAULTS.values()} == set(BY_NAME)
     assert toys == {*FAULTS, *HONEST}
+
+
+def test_the_guide_names_every_check():
+    guide = (HERE.parents[1] / "docs" / "add_a_model.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", guide, re.M) == list(BY_NAME)
 
 
 @pytest.mark.parametrize("name", FAULTS)

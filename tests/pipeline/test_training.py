@@ -338,6 +338,16 @@ def test_a_model_whose_answer_depends_on_the_rows_beside_it_is_refused(copied: P
     assert refusal(lambda: train(copied, model="mine")).code == "models/row-dependence"
 
 
+def test_a_model_that_learns_from_the_first_rows_it_is_asked_for_is_refused(copied: Path) -> None:
+    """Planted leak 20: those are the rows that are reported, and afterwards every row alone gets the same answer as among others."""
+    adapts = 'if not hasattr(self, "asked"):\n            self.asked, self.middle = True, X.mean(axis=0)\n        up ='
+    (copied / "models").mkdir()
+    (copied / "models" / "mine.py").write_text(ROW_BY_ROW.replace("MIDDLE", "self.middle").replace("up =", adapts, 1))
+    before, trials = runs_of(copied), Ledger(copied).trials("MES", 20)
+    assert refusal(lambda: train(copied, model="mine")).code == "models/row-dependence"
+    assert (runs_of(copied), Ledger(copied).trials("MES", 20)) == (before, trials)
+
+
 def test_logistic_regression_is_trained_the_same_way(copied: Path) -> None:
     told = train(copied, model="logistic")
     assert set(files_of(told.run_dir)) - {"checkpoints/best_model/model.json"} >= FILES - {"checkpoints/best_model/booster.json"} - {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from barsmith.models.fitting import Progress, fit_model, predict_model
 from barsmith.models.importance import feature_importance
 from barsmith.models.registry import keywords_for
 from barsmith.models.rows import check_rows_alone, check_rows_disjoint
+from barsmith.models.storage import load_model, save_model
 from barsmith.models.yaml_params import load_params
 from barsmith.pipeline.run_data import RunData, load_run_data
 from barsmith.pipeline.store import Store, no_data
@@ -70,7 +72,7 @@ def train(
     chosen = {"params": params.model_dump(mode="json"), "data": data.fingerprint, "features": list(container.feature_names)}
     with begun(workspace, made, f"{model}_{data.symbol}_h{horizon}", chosen) as checkpoint:
         told = fit(made, container, seed=data.settings.random_seed, progress=progress, checkpoint=checkpoint)
-        check_rows_alone(lambda rows: predict_model(made, rows).probabilities, container.val.X)
+        check_answers(made, container.val.X)
         return left(data, container, made, told, chosen, started, open_test=open_test)
 
 
@@ -185,6 +187,22 @@ def inner_parts(container: TimeSeriesDataContainer, uses_inner_slice: bool) -> t
         np.arange(len(part)), part.decision, part.label_end, share=STOPPING_SHARE, purge_bars=3 * container.horizon
     )
     return part.take(fit_rows), part.take(stop_rows)
+
+
+def check_answers(model: BaseModel, X: Any) -> None:
+    """Refuse a model that answers for a row otherwise among others, after it was asked, or once it was saved: live it is loaded, and a row comes alone.
+
+    Leak 20: what predict learns from the rows that are reported, a copy that was saved before does not know.
+    Raises DataError `models/row-dependence`.
+    """
+    with tempfile.TemporaryDirectory(prefix="barsmith-model-") as folder:
+        save_model(model, Path(folder))
+        unasked = load_model(Path(folder))
+    check_rows_alone(
+        lambda rows: predict_model(model, rows).probabilities,
+        X,
+        predict_alone=lambda rows: predict_model(unasked, rows).probabilities,
+    )
 
 
 def judged(data: RunData, model: BaseModel, container: TimeSeriesDataContainer, part: Part, seed: np.random.SeedSequence) -> Judged:
