@@ -162,7 +162,7 @@ def test_a_trainer_that_stops_on_the_rows_it_reports_is_found(name, monkeypatch,
     def careless(model, container, *, seed):
         train, val = container.train.take(np.arange(150)), container.val
         names = container.feature_names
-        return model, fit_model(model, train.X, train.y, val.X, val.y, weight_train=train.weight, feature_names=names, seed=seed)
+        return fit_model(model, train.X, train.y, val.X, val.y, weight_train=train.weight, feature_names=names, seed=seed)
 
     trial = Trial.of(name, tmp_path, **SHORT.get(name, {}))
     it_never_learns_from_the_rows_it_reports(trial)
