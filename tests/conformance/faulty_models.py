@@ -14,7 +14,6 @@ import numpy as np
 from pydantic import ConfigDict
 
 from barsmith.models import BaseModel, ModelParams, PredictionOutput, TrainingMetrics, register
-from barsmith.models.rows import checked_windows
 
 
 class Toy(BaseModel):
@@ -64,7 +63,7 @@ class OfWindows(Toy):
         return super().fit(X_train[:].mean(axis=1), y_train, X_val, y_val, weight_train=weight_train)
 
     def predict(self, X):
-        return PredictionOutput.of(self.probabilities(checked_windows(X, self.feature_names)[:].mean(axis=1, dtype=np.float64)))
+        return PredictionOutput.of(self.probabilities(self.windows(X)[:].mean(axis=1, dtype=np.float64)))
 
 
 @register(name="toy_in_another_order", family="boosting")
@@ -341,7 +340,7 @@ class KeepsAsked(Toy):
 @register(name="toy_that_mistakes_a_view", family="neural")
 class MistakesView(OfWindows):
     def predict(self, X):
-        return super().predict(X if isinstance(X, np.ndarray) else X[:, ::-1][:, 1:])
+        return super().predict(X if isinstance(X, np.ndarray) else X[..., ::-1])
 
 
 @register(name="toy_that_stops_on_rows_that_are_not_there", family="boosting")

@@ -17,7 +17,7 @@ from barsmith.errors import DataError
 from barsmith.metrics.classification import confidences, signals
 from barsmith.models.libraries import missing, missing_library
 from barsmith.models.params import CLASSES, AnyParams, ModelParams
-from barsmith.models.rows import checked_rows
+from barsmith.models.rows import checked_rows, checked_windows
 
 if TYPE_CHECKING:
     from barsmith.models.registry import ModelInfo
@@ -177,6 +177,10 @@ class BaseModel(ABC):
     def rows(self, X: Any) -> np.ndarray:
         """X as (N, F) finite float32 with the fitted features, for a `predict` of rows. Raises DataError `models/nan-input`, `models/shape`."""
         return checked_rows(X, self.feature_names)
+
+    def windows(self, X: Any) -> Any:
+        """X as finite windows of the fitted features, an array or a view, for a `predict` of windows. Raises as `rows` does."""
+        return checked_windows(X, self.feature_names, self.input_shape or None)
 
     def get_feature_importance(self) -> dict[str, float] | None:
         """Importance by feature name, sums to one; None where the model gives no account of its own."""

@@ -33,7 +33,7 @@ class Trees(Protocol):
     def importance(self) -> dict[str, float]: ...
 
 
-class Scorer(Protocol):
+class TreeScorer(Protocol):
     """The compiled walk over them. X: (N, F) finite float32 rows in C order."""
 
     def answers(self, X: np.ndarray) -> PredictionOutput: ...
@@ -77,14 +77,14 @@ class Booster(BaseModel):
 
     _file = b""
     _forest: Any = None
-    _trees: Scorer | None = None
+    _trees: TreeScorer | None = None
 
     @abstractmethod
     def grow(self, task: Task) -> tuple[bytes, Mapping[str, Sequence[float]]]:
         """The file of the rounds to keep, and the loss after every round of `train` and, where there are such rows, `stop`."""
 
     @abstractmethod
-    def read(self, file: bytes, names: Sequence[str], where: str) -> tuple[Trees, Scorer]:
+    def read(self, file: bytes, names: Sequence[str], where: str) -> tuple[Trees, TreeScorer]:
         """What a file of features of these names holds, checked."""
 
     def fit(
