@@ -156,3 +156,11 @@ def test_the_model_of_another_package_is_listed_trained_bundled_and_served(copie
     assert signals["confidence"].drop_nulls().unique().to_list() == [0.4]
     record = json.loads((copied / "bundles" / "theirs" / "bundle.json").read_text())
     assert record["model_code"] == []  # a package is installed, not looked for in the workspace
+    assert record["versions"]["their-package"] == "1.2"
+    metadata = tmp_path / "site" / "their_package-1.2.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("1.2", "1.3"))
+    notes = "from barsmith.serving.bundle import Bundle; import sys; print(*Bundle.load(sys.argv[1]).notes)"
+    command = [sys.executable, "-c", notes, str(copied / "bundles" / "theirs")]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, cwd=copied, check=True)
+    assert "bundle/versions" in done.stdout
+    assert "their-package 1.2 -> 1.3" in done.stdout

@@ -275,6 +275,12 @@ class ModelRegistry:
         raise unknown(name, ModelRegistry.list_all())
 
     @staticmethod
+    def package(name: str) -> dict[str, str]:
+        """{name: version} of the installed package whose entry point a model is; nothing for a shipped one and a user's file."""
+        dist = plugins()[name].dist if name in plugins() and name not in SHIPPED else None
+        return {} if dist is None else {dist.name: dist.version}
+
+    @staticmethod
     def get(name: str) -> type[BaseModel]:
         """The class. Raises UsageError `config/unknown-name`, `models/missing-library`, or `models/module` where another package's model cannot be loaded."""
         if name not in registered:

@@ -21,6 +21,7 @@ from barsmith.bars.minutes import as_datetime, moment
 from barsmith.models import save_model
 from barsmith.models.discovery import USERS
 from barsmith.models.importance import FeatureImportance
+from barsmith.models.registry import ModelRegistry
 from barsmith.pipeline.training_report import training_page
 from barsmith.pipeline.training_result import Judged, Training
 
@@ -38,7 +39,8 @@ def write_training_run(training: Training) -> None:
         files = {str(p.relative_to(built)): record_of(p).as_dict() for p in sorted(built.rglob("*")) if p.is_file()}
         info = training.model.info
         about = {"model": info.name, "family": info.family, "symbol": training.data.symbol, "horizon": training.container.horizon}
-        write_sealed(built / "manifest.json", {**about, "barsmith": __version__, "run": target.name, "files": files})
+        made = {"barsmith": __version__, "package": ModelRegistry.package(info.name)}
+        write_sealed(built / "manifest.json", {**about, **made, "run": target.name, "files": files})
         with storage_errors(target, "put the training in its place"):
             built.rename(target)
     finally:

@@ -62,7 +62,7 @@ def create_bundle(run_dir: Path, name: str, workspace: Path, modules: Iterable[P
             "family": manifest["family"],
             "created": datetime.now(UTC).replace(microsecond=0).isoformat(),
             "barsmith": __version__,
-            "versions": versions(),
+            "versions": versions() | manifest.get("package", {}),
             "maths": maths_fingerprint(),
             "settings": read_json(run_dir / "config/settings.json"),
             **parts,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,6 +27,7 @@ from barsmith.labels.making import event_bars
 
 FILE = "bundle.json"
 SCHEMA_VERSION = 1
+LIBRARIES = ("numpy", "numba", "TA-Lib", "polars")  # whose versions may change a last bit
 MAX_RECORD_BYTES = 4 << 20
 Text = Annotated[str, Field(max_length=4096)]
 Name = Annotated[str, Field(max_length=200)]
@@ -246,7 +249,7 @@ def notes_on(record: BundleRecord, labels: LabelSettings) -> list[str]:
         notes.append(
             f"bundle/events: the last event that it knows was on {moment(last):%Y-%m-%d}: train again with later ones in the events file"
         )
-    here = versions()
+    here = versions(record.versions)
     changed = [f"{name} {record.versions[name]} -> {here.get(name)}" for name in record.versions if record.versions[name] != here.get(name)]
     if changed:
         notes.append(f"bundle/versions: made with other versions ({', '.join(changed)}): run `barsmith parity` before trusting it")
@@ -267,7 +270,10 @@ def notes_on_labels(labels: LabelSettings) -> Iterator[str]:
         )
 
 
-def versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("numpy", "numba", "TA-Lib", "polars")}
+def versions(names: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Of these packages, those that are installed here; the names may come from anybody's bundle."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError, ValueError):
+            found[name] = version(name)
+    return found

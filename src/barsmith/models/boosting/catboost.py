@@ -16,7 +16,7 @@ from pydantic import Field
 from barsmith.errors import DataError
 from barsmith.models.boosting.booster import Booster, Rows, Task
 from barsmith.models.boosting.catboost_files import of_frequencies, read_trees, written
-from barsmith.models.boosting.quantised import quantised
+from barsmith.models.boosting.quantised import is_shared, quantised
 from barsmith.models.fitting import Progress
 from barsmith.models.params import CLASSES, EarlyStopping, RowParams
 from barsmith.models.registry import register
@@ -129,9 +129,12 @@ class Watch:
 
 
 def pools(task: Task, max_bin: int) -> tuple[Any, Any]:
-    """The training rows, quantised, and those to stop on. CatBoost cannot change the labels of a pool: only trials share one."""
+    """The training rows and those to stop on. CatBoost cannot change the labels of a pool: only trials share one.
+
+    It quantises ahead, to the same borders, with one thread, a fit with all of them: so only where others share the rows.
+    """
     train = pool(with_all_classes(task.learn), task.names)
-    if task.device == "cpu":
+    if task.device == "cpu" and is_shared():
         train.quantize(border_count=max_bin)
     return train, None if task.stop is None else pool(task.stop, task.names)
 
