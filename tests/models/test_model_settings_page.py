@@ -15,15 +15,28 @@ from barsmith.models.registry import SHIPPED
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_model_settings", ROOT / "tools" / "make_model_settings.py")
+def imported(name: str) -> ModuleType:
+    """A script of `tools`."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["make_model_settings"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    return imported("make_model_settings")
+
+
+def test_the_files_of_the_networks_are_what_their_classes_say() -> None:
+    maker = imported("make_network_yaml")
+    assert len(maker.networks()) == 11
+    for name in maker.networks():
+        for folder in maker.FOLDERS:
+            assert (folder / f"{name}.yaml").read_text() == maker.text(name), "run .venv/bin/python tools/make_network_yaml.py"
 
 
 def test_the_page_is_what_code_and_files_give(tool: ModuleType) -> None:

@@ -1,4 +1,7 @@
-"""A model described: its docstring, what it reads, its parameters with type, default, limits and purpose; its library is not imported."""
+"""A model described: its docstring, what it reads, its parameters with type, default, limits and purpose.
+
+Its class is imported, and with it its library; a shipped model whose library is not installed is described from its source.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +29,13 @@ SHARED = {
     "early_stopping.enabled": "whether training may end before its last round",
     "early_stopping.patience": "rounds without a gain on the inner stopping rows",
     "early_stopping.min_delta": "the least that counts as a gain",
-    "training.layers": "layers, one on top of the other",
-    "training.heads": "attention heads of a layer",
-    "training.d_feedforward": "width inside each layer",
-    "training.hidden": "width of each layer",
     "training.reg_alpha": "L1 penalty",
     "training.reg_lambda": "L2 penalty",
     "training.max_bin": "values that a feature is rounded to",
     "training.n_jobs": "threads; null takes all that this process may use",
     "training.max_iter": "iterations of the solver at most",
     "training.learning_rate": "the size of a step",
-    "training.max_epochs": "passes over the training windows at most",
-    "training.batch_size": "windows in a step; auto takes what the memory allows",
-    "training.weight_decay": "how fast weights shrink (AdamW)",
-    "training.dropout": "share of the activations that a training step leaves out",
-    "training.seq_len": "base bars in a window",
     "training.strategy": "single timeframe, indicators of other rungs as columns, or ingestion of raw prices of several rungs",
-    "training.timeframes": "rungs that are read, from short to long",
 }
 #: Where a field's own schema does not say it.
 FORMS = {"training.batch_size": "`auto` or whole number, at least 1, at most 65,536"}
@@ -69,11 +62,11 @@ def parameters(name: str, workspace: Path | None = None) -> list[Parameter]:
     """
     cls, values = ModelRegistry.get(name), values_here(name, workspace)
     schema = cls.Params.model_json_schema()
-    told = {**SHARED, **shipped_words(name)}
+    own = shipped_words(name)
     found = []
     for dotted, one in leaves(schema, schema.get("$defs", {})):
         key = dotted if dotted.partition(".")[0] in SECTIONS else f"training.{dotted}"
-        what = one.get("description") or told.get(key) or SHARED.get(key, "")
+        what = own.get(key) or one.get("description") or SHARED.get(key, "")
         form = FORMS.get(key) or form_of(one, schema.get("$defs", {}))
         found.append(Parameter(key, form, default_of(cls.Params, dotted), at(values, key), what))
     return sorted(found, key=lambda one: YAML_SECTIONS.index(one.key.partition(".")[0]))

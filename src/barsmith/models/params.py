@@ -136,8 +136,13 @@ class RowParams(ModelParams):
 class WindowParams(RowParams):
     """Of models that read the last `seq_len` base bars up to each decision."""
 
-    strategy: Literal["single", "indicators"] = "single"
-    seq_len: int = Field(default=60, ge=1, le=10_000)
+    strategy: Literal["single", "indicators"] = Field(
+        default="single", description="single: features of the base timeframe; indicators: of the others too"
+    )
+    features: Annotated[tuple[str, ...], Listed] | None = Field(
+        default=None, description="names or patterns as rsi_*; null: those of the family"
+    )
+    seq_len: int = Field(default=60, ge=1, le=10_000, description="bars of a window, the decision's own the last")
 
 
 class RungParams(WindowParams):
@@ -146,8 +151,16 @@ class RungParams(WindowParams):
     strategy: `ingestion` reads the last `seq_len` finished bars (open, high, low, close) of each of `timeframes`; the others read base bars.
     """
 
-    strategy: Literal["single", "indicators", "ingestion"] = "single"  # type: ignore[assignment]
-    timeframes: Annotated[tuple[Timeframe, ...], Listed] = MULTIRES_TIMEFRAMES
+    strategy: Literal["single", "indicators", "ingestion"] = Field(  # type: ignore[assignment]
+        default="single",
+        description="single: features of the base timeframe; indicators: of the others too; ingestion: bars of `timeframes`",
+    )
+    seq_len: int = Field(
+        default=60, ge=1, le=10_000, description="bars of a window, the decision's own the last; of ingestion, of each timeframe"
+    )
+    timeframes: Annotated[tuple[Timeframe, ...], Listed] = Field(
+        default=MULTIRES_TIMEFRAMES, description="rungs that ingestion reads, from short to long"
+    )
 
     @model_validator(mode="after")
     def _rungs_in_order(self) -> Self:

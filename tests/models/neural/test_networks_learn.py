@@ -8,7 +8,7 @@ from planted_windows import SMALL, pulses, swings
 
 from barsmith.models import ModelRegistry, fit_model, predict_model
 
-#: The TFT's one LSTM layer takes much longer than a test may over the product of two signs; of how wide a feature swings it learns fast.
+#: The TFT takes five times as many rows over the product of two signs (a test of its own); of how wide a feature swings it learns fast.
 RULES = dict.fromkeys(SMALL, pulses) | {"tft": swings}
 #: Epochs in which 256 windows are known by heart.
 BY_HEART = dict.fromkeys(SMALL, 25) | {"tft": 60}
@@ -28,6 +28,14 @@ def test_it_learns_what_no_linear_model_can(name):
     (X, y), (fresh, wanted) = RULES[name](800, seed=1), RULES[name](500, seed=2)
     model = ModelRegistry.create(name, max_epochs=7, batch_size=32, learning_rate=0.01, n_jobs=1, **SMALL[name])
     fit_model(model, X, y)
+    assert (predict_model(model, fresh).classes == wanted).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_a_tft_learns_the_product_of_two_signs_of_4000_windows():
+    (X, y), (fresh, wanted) = pulses(4000, seed=1), pulses(500, seed=2)
+    model = ModelRegistry.create("tft", max_epochs=6, batch_size=32, learning_rate=0.003, n_jobs=1, **SMALL["tft"])
+    fit_model(model, X, y, seed=0)
     assert (predict_model(model, fresh).classes == wanted).mean() > 0.9
 
 

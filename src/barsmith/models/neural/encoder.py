@@ -15,10 +15,10 @@ from barsmith.models.neural.params import NetworkParams
 
 
 class EncoderParams(NetworkParams):
-    d_model: int = Field(default=64, ge=1, le=4096)
-    heads: int = Field(default=4, ge=1, le=64)
-    layers: int = Field(default=2, ge=1, le=32)
-    d_feedforward: int = Field(default=128, ge=1, le=16_384)
+    d_model: int = Field(default=64, ge=1, le=4096, description="width of a variable's embedding, a multiple of heads")
+    heads: int = Field(default=4, ge=1, le=64, description="of each layer")
+    layers: int = Field(default=2, ge=1, le=32, description="one on top of the other")
+    d_feedforward: int = Field(default=128, ge=1, le=16_384, description="width inside each layer")
 
     @model_validator(mode="after")
     def _heads_fit(self) -> Self:

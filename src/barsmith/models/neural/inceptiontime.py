@@ -32,12 +32,17 @@ class InceptionTimeModel(NetworkModel):
     """
 
     class Params(NetworkParams, RungParams):
-        ensemble: int = Field(default=1, ge=1, le=32)
-        depth: int = Field(default=6, ge=1, le=64)
-        filters: int = Field(default=32, ge=1, le=1024)
-        bottleneck: int = Field(default=32, ge=1, le=1024)
-        kernel: int = Field(default=40, ge=4, le=1024)
-        dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+        ensemble: int = Field(
+            default=1,
+            ge=1,
+            le=32,
+            description="networks whose probabilities are averaged; five in the paper, each costs the whole training time",
+        )
+        depth: int = Field(default=6, ge=1, le=64, description="inception modules, a shortcut around every third")
+        filters: int = Field(default=32, ge=1, le=1024, description="of each of a module's four branches")
+        bottleneck: int = Field(default=32, ge=1, le=1024, description="channels that the kernels read")
+        kernel: int = Field(default=40, ge=4, le=1024, description="the longest; the others have half and a quarter of it")
+        dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="before the last layer; none in the paper")
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         params = self.params

@@ -31,7 +31,9 @@ class ITransformerModel(NetworkModel):
     class Params(EncoderParams, RungParams):
         strategy: Literal["single", "indicators", "ingestion"] = "ingestion"
         dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-        revin: bool = True
+        revin: bool = Field(
+            default=True, description="each variable by its own mean and deviation in the window; false where a level tells something"
+        )
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         names = ("d_model", "heads", "layers", "d_feedforward", "dropout", "revin")

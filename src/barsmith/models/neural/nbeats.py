@@ -33,14 +33,17 @@ class NBeatsModel(NetworkModel):
 
     class Params(NetworkParams, RungParams):
         stacks: Annotated[tuple[Literal["trend", "seasonality", "generic"], ...], Listed] = Field(
-            default=("trend", "seasonality", "generic"), min_length=1, max_length=64
+            default=("trend", "seasonality", "generic"),
+            min_length=1,
+            max_length=64,
+            description="what each subtracts from the window: a polynomial, waves, learned curves",
         )
-        blocks: int = Field(default=3, ge=1, le=64)
-        hidden: int = Field(default=256, ge=1, le=4096)
-        coefficients: int = Field(default=32, ge=1, le=4096)
-        degree: int = Field(default=2, ge=0, le=8)
-        harmonics: int = Field(default=4, ge=1, le=512)
-        dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+        blocks: int = Field(default=3, ge=1, le=64, description="of a stack")
+        hidden: int = Field(default=256, ge=1, le=4096, description="width of a block's four layers")
+        coefficients: int = Field(default=32, ge=1, le=4096, description="of a forecast, and of a generic block's backcast")
+        degree: int = Field(default=2, ge=0, le=8, description="of a trend's polynomial")
+        harmonics: int = Field(default=4, ge=1, le=512, description="waves a window of a seasonality, at most")
+        dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="after each layer; none in the paper")
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         names = ("stacks", "blocks", "hidden", "coefficients", "degree", "harmonics", "dropout")

@@ -32,13 +32,17 @@ class NHitsModel(NetworkModel):
     """
 
     class Params(NetworkParams, WindowParams):
-        pools: Annotated[tuple[Rate, ...], Listed] = Field(default=(2, 2, 1), min_length=1, max_length=64)
-        downsample: Annotated[tuple[Rate, ...], Listed] = Field(default=(4, 2, 1), min_length=1, max_length=64)
-        blocks: int = Field(default=1, ge=1, le=64)
-        hidden: int = Field(default=512, ge=1, le=4096)
-        layers: int = Field(default=2, ge=1, le=16)
-        coefficients: int = Field(default=32, ge=1, le=4096)
-        dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+        pools: Annotated[tuple[Rate, ...], Listed] = Field(
+            default=(2, 2, 1), min_length=1, max_length=64, description="bars under one maximum, for each stack"
+        )
+        downsample: Annotated[tuple[Rate, ...], Listed] = Field(
+            default=(4, 2, 1), min_length=1, max_length=64, description="bars to a knot of the backcast, for each stack"
+        )
+        blocks: int = Field(default=1, ge=1, le=64, description="of a stack")
+        hidden: int = Field(default=512, ge=1, le=4096, description="width of each layer")
+        layers: int = Field(default=2, ge=1, le=16, description="of a block")
+        coefficients: int = Field(default=32, ge=1, le=4096, description="of a forecast")
+        dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="after each layer; none in the paper")
 
         @model_validator(mode="after")
         def _a_rate_for_each_stack(self) -> Self:

@@ -22,15 +22,22 @@ def _batch_size(given: Any) -> int | str:
 class NetworkParams(ModelParams):
     """Stands before WindowParams or RungParams: `class Params(NetworkParams, WindowParams)`."""
 
-    max_epochs: int = Field(default=100, ge=1, le=100_000)
-    batch_size: Annotated[int | Literal["auto"], PlainValidator(_batch_size)] = "auto"
-    learning_rate: float = Field(default=0.001, gt=0.0, le=1.0)
-    weight_decay: float = Field(default=0.01, ge=0.0, le=10.0)
-    warmup: float = Field(default=0.05, ge=0.0, le=0.5)
-    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
-    class_weights: Literal["none", "balanced"] = "none"
-    n_jobs: int | None = Field(default=None, ge=1, le=512)
-    compile: bool = False
+    max_epochs: int = Field(default=100, ge=1, le=100_000, description="passes over the training windows at most")
+    batch_size: Annotated[int | Literal["auto"], PlainValidator(_batch_size)] = Field(
+        default="auto", description="windows in a step; auto: 256, fewer where rows or memory are few"
+    )
+    learning_rate: float = Field(default=0.001, gt=0.0, le=1.0, description="at its peak: it warms up, then falls along a cosine")
+    weight_decay: float = Field(default=0.01, ge=0.0, le=10.0, description="how fast matrices shrink (AdamW)")
+    warmup: float = Field(default=0.05, ge=0.0, le=0.5, description="share of all steps in which the learning rate rises")
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0, description="share of the activations that a training step leaves out")
+    class_weights: Literal["none", "balanced"] = Field(default="none", description="balanced: rare classes weigh as much as frequent ones")
+    n_jobs: int | None = Field(
+        default=None, ge=1, le=512, description="threads; null: all that this process may use. The last bits of a training depend on it"
+    )
+    compile: bool = Field(
+        default=False,
+        description="torch.compile: a minute to begin with; on a CPU steps then took 0.7 (patchtst) to 1.1 of the time. Needs a C++ compiler",
+    )
     device: Device = Device(mixed_precision=True)
     early_stopping: EarlyStopping = EarlyStopping(patience=20)
 

@@ -33,12 +33,14 @@ class PatchTSTModel(NetworkModel):
 
     class Params(EncoderParams, RungParams):
         strategy: Literal["single", "indicators", "ingestion"] = "ingestion"
-        patch_len: int = Field(default=16, ge=1, le=10_000)
-        stride: int = Field(default=8, ge=1, le=10_000)
-        d_model: int = Field(default=16, ge=1, le=4096)
+        patch_len: int = Field(default=16, ge=1, le=10_000, description="bars of a patch, at most seq_len")
+        stride: int = Field(default=8, ge=1, le=10_000, description="bars from one patch to the next")
+        d_model: int = Field(default=16, ge=1, le=4096, description="width of a patch's embedding, a multiple of heads")
         layers: int = Field(default=2, ge=1, le=32)
         d_feedforward: int = Field(default=64, ge=1, le=16_384)
-        revin: bool = True
+        revin: bool = Field(
+            default=True, description="each variable by its own mean and deviation in the window; false where a level tells something"
+        )
 
         @model_validator(mode="after")
         def _patches_fit(self) -> Self:

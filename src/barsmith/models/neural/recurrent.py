@@ -12,8 +12,8 @@ from barsmith.models.params import WindowParams
 
 
 class RecurrentParams(NetworkParams, WindowParams):
-    hidden: int = Field(default=128, ge=1, le=4096)
-    layers: int = Field(default=2, ge=1, le=16)
+    hidden: int = Field(default=128, ge=1, le=4096, description="units of each layer")
+    layers: int = Field(default=2, ge=1, le=16, description="one on top of the other")
 
 
 class RecurrentNetwork(nn.Module):

@@ -29,8 +29,8 @@ class ResNet1DModel(NetworkModel):
     """
 
     class Params(NetworkParams, RungParams):
-        filters: int = Field(default=64, ge=1, le=4096)
-        dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+        filters: int = Field(default=64, ge=1, le=4096, description="of the first block, twice as many in the second and third")
+        dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="before the last layer; none in the paper")
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         filters = self.params.filters

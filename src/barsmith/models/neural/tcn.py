@@ -46,9 +46,9 @@ class TCNModel(NetworkModel):
     """
 
     class Params(NetworkParams, WindowParams):
-        channels: int = Field(default=64, ge=1, le=4096)
-        kernel: int = Field(default=3, ge=2, le=64)
-        levels: int | None = Field(default=None, ge=1, le=16)
+        channels: int = Field(default=64, ge=1, le=4096, description="of each convolution")
+        kernel: int = Field(default=3, ge=2, le=64, description="bars that a convolution looks at")
+        levels: int | None = Field(default=None, ge=1, le=16, description="residual blocks; null: as many as look at the whole window")
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         params = self.params

@@ -40,8 +40,8 @@ class TFTModel(NetworkModel):
 
     class Params(NetworkParams, RungParams):
         strategy: Literal["single", "indicators", "ingestion"] = "ingestion"
-        hidden: int = Field(default=12, ge=2, le=1024)
-        heads: int = Field(default=4, ge=1, le=64)
+        hidden: int = Field(default=12, ge=2, le=1024, description="width of everything, a multiple of heads")
+        heads: int = Field(default=4, ge=1, le=64, description="of the attention")
         dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
 
         @model_validator(mode="after")

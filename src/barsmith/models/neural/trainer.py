@@ -113,7 +113,7 @@ class Trainer:
         for count, batch in enumerate(self.batches):
             factor = rate_factor(number * len(self.batches) + count, steps, self.params.warmup)
             total += self.step(order[batch], self.params.learning_rate * factor) * (batch.stop - batch.start)
-            if (now := time.perf_counter()) - told > TELL:
+            if (now := time.perf_counter()) - told > TELL and batch is not self.batches[-1]:  # a whole epoch is told with its score
                 told = now
                 self.tell(number + batch.stop / len(self.train), {"train": float(total) / batch.stop}, self.done.seconds + now - began)
         return float(total) / len(self.train)

@@ -26,10 +26,10 @@ class TransformerModel(NetworkModel):
     """
 
     class Params(NetworkParams, WindowParams):
-        d_model: int = Field(default=64, ge=2, le=4096)
-        heads: int = Field(default=4, ge=1, le=64)
-        layers: int = Field(default=2, ge=1, le=32)
-        d_feedforward: int = Field(default=256, ge=1, le=16_384)
+        d_model: int = Field(default=64, ge=2, le=4096, description="width of a bar's embedding, even and a multiple of heads")
+        heads: int = Field(default=4, ge=1, le=64, description="of each layer")
+        layers: int = Field(default=2, ge=1, le=32, description="one on top of the other")
+        d_feedforward: int = Field(default=256, ge=1, le=16_384, description="width inside each layer")
 
         @model_validator(mode="after")
         def _heads_fit(self) -> Self:
