@@ -86,7 +86,7 @@ class LightGBMModel(Booster):
             if len(task.learn) * params.subsample < 1.0:
                 given["bagging_fraction"] = 1.0  # else a single row is left out
             seen: dict[str, Any] = {"valid_sets": list(parts.values()), "valid_names": list(parts), "callbacks": callbacks}
-            kept = {"keep_training_booster": True}  # else it is written and read once more
+            kept: dict[str, Any] = {"keep_training_booster": True}  # else it is written and read once more
             booster = lightgbm.train(given, train, num_boost_round=params.n_estimators, **seen, **kept)
         file = without_threads(booster.model_to_string(num_iteration=booster.best_iteration if is_watched else -1)).encode()
         return file, {name: [float(loss) for loss in found["multi_logloss"]] for name, found in losses.items()}
