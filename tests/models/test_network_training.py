@@ -12,7 +12,7 @@ from barsmith.errors import DataError, UsageError
 from barsmith.metrics.classification import weighted_log_loss
 from barsmith.models import ModelRegistry, fit_model, predict_model, save_model
 from barsmith.models.neural import batch_size, machine
-from barsmith.models.neural.adamw import AdamW
+from barsmith.models.neural.adamw import AdamW, shrinks
 from barsmith.models.neural.calibration import fitted_calibration
 from barsmith.models.neural.schedule import rate_factor
 from barsmith.models.neural.trainer import Trainer
@@ -252,3 +252,13 @@ def test_a_compiled_training_learns_what_an_uncompiled_one_learns():
         model = ModelRegistry.create("tcn", channels=4, max_epochs=2, n_jobs=1, dropout=0.0, compile=compiled)
         losses.append(fit_model(model, X[:200], y[:200], X[200:], y[200:], feature_names=NAMES).history["train"])
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_of_every_network_biases_and_scales_do_not_shrink_and_weights_do():
+    vectors = ("bias", "norm", "scale", "shift", "original0")  # the last is how PyTorch calls a weight norm's length
+    for name in (name for name in ModelRegistry.list_all() if ModelRegistry.info(name).family == "neural"):
+        network = ModelRegistry.create(name, seq_len=20, strategy="single").network((20, 7), 3)
+        kinds = {key: shrinks(parameter) for key, parameter in network.named_parameters() if parameter.numel() > 1}
+        assert any(kinds.values()), name
+        wrong = [key for key, does in kinds.items() if does and key.rpartition(".")[2].startswith(vectors)]
+        assert not wrong, f"{name}: {wrong}"

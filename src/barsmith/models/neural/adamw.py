@@ -12,7 +12,7 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 class AdamW:
-    """The two moments of each parameter. Matrices shrink by `weight_decay`, biases and the scales of normalisation do not.
+    """The two moments of each parameter. What is a matrix shrinks by `weight_decay`; biases and scales, of whatever shape, do not.
 
     Source: Loshchilov & Hutter (2019).
     """
@@ -34,7 +34,7 @@ class AdamW:
     def step(self, rate: float) -> None:
         """Move all parameters that have a gradient, and forget their gradients."""
         for is_matrix in (True, False):
-            chosen = {name: p for name, p in self.parameters.items() if p.grad is not None and (p.ndim > 1) == is_matrix}
+            chosen = {name: p for name, p in self.parameters.items() if p.grad is not None and shrinks(p) == is_matrix}
             adamw(
                 list(chosen.values()),
                 [p.grad for p in chosen.values() if p.grad is not None],
@@ -53,3 +53,8 @@ class AdamW:
             )
         for parameter in self.parameters.values():
             parameter.grad = None
+
+
+def shrinks(parameter: torch.Tensor) -> bool:
+    """A weight norm's scales (channels, 1, 1) are a vector."""
+    return sum(size > 1 for size in parameter.shape) > 1
