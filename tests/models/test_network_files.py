@@ -92,8 +92,8 @@ def test_a_changed_header_is_refused_before_safetensors_reads_it(folder, tmp_pat
     }
     for name, change in changes.items():
         assert code_of(folder, tmp_path, weights=rewritten(data, change)) == "bundle/structure", name
-    for cut in (b"", b"\x00" * 7, data[:40]):  # too short for any header
-        assert code_of(folder, tmp_path, weights=cut) == "bundle/format"
+    for cut in (b"", b"\x00" * 7, data[:40]):  # too short for this network, whatever is in it
+        assert code_of(folder, tmp_path, weights=cut) == "bundle/structure"
     sizes = [(1 << 63).to_bytes(8, "little") + data[8:], (len(data)).to_bytes(8, "little") + data[8:]]
     for broken in [*sizes, data[:8] + b"[" + data[9:]]:
         assert code_of(folder, tmp_path, weights=broken) == "bundle/format"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from barsmith.config.values import Listed
 from barsmith.models.neural.channels import Channels
 from barsmith.models.neural.doubly_residual import Basis, Block, DoublyResidual, FixedBasis, LearnedBasis
+from barsmith.models.neural.network_file import reserve
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import RungParams
@@ -89,6 +90,7 @@ class NBeats(DoublyResidual):
 
 def trend_curves(steps: int, degree: int) -> Tensor:
     """(T, degree + 1): powers of time, which runs from 0 to just below 1 over the window. Source: Oreshkin et al. (2020), section 3.3."""
+    reserve(steps, degree + 1)
     time = torch.arange(steps, dtype=torch.float64) / steps
     return time[:, None] ** torch.arange(degree + 1)
 
@@ -98,6 +100,7 @@ def seasonal_curves(steps: int, harmonics: int) -> Tensor:
 
     Source: Oreshkin et al. (2020), section 3.3, which takes all that fit.
     """
+    reserve(steps, 2 * min(harmonics, (steps - 1) // 2) + 1)
     time = torch.arange(steps, dtype=torch.float64) / steps
     angle = 2.0 * math.pi * time[:, None] * torch.arange(1, min(harmonics, (steps - 1) // 2) + 1)
     return torch.cat([torch.ones(steps, 1, dtype=torch.float64), torch.cos(angle), torch.sin(angle)], dim=1)

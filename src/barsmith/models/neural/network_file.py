@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import torch
-from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from barsmith.artifacts import parse_json
 from barsmith.errors import IntegrityError
 
 MOST_HEADER = 1 << 22  # bytes
+MOST_BUILT = 4  # times the file: a parametrised weight is registered twice
 FREE = 1 << 24  # bytes of buffers that any network may have
+_RESERVING: ContextVar[Callable[[int], None] | None] = ContextVar("reserving", default=None)
 KINDS = {torch.float32: ("F32", 4), torch.int64: ("I64", 8), torch.bool: ("BOOL", 1), torch.float64: ("F64", 8)}
 
 
@@ -70,15 +75,34 @@ def check_header(data: bytes, expected: Mapping[str, torch.Tensor], where: str) 
         refuse("bundle/structure", f"{end} bytes of tensors", f"{len(data) - 8 - size}", where)
 
 
-def check_size(data: bytes, network: nn.Module, where: str) -> None:
-    """The file holds the tensors of `network`, which lies on the meta device, and what the network makes itself is not much larger than the
-    file: building it for real reserves no memory that a tampered card asks for. Raises IntegrityError `bundle/format`, `bundle/structure`.
+@contextlib.contextmanager
+def no_larger_than(data: bytes, where: str) -> Iterator[None]:
+    """Networks made within, by this thread, have no more parameters than the file could hold, and buffers of as much or 16 MiB: a tampered card
+    reserves no memory. A parameter is counted while it is still untouched, a buffer before it is computed where `reserve` announces it.
+
+    Raises IntegrityError `bundle/structure`.
     """
-    weights = network.state_dict()
-    check_header(data, weights, where)
-    made = sum(buffer.nbytes for name, buffer in network.named_buffers() if name not in weights)
-    if made > max(len(data), FREE):
-        refuse("bundle/structure", f"buffers of {max(len(data), FREE)} bytes at most beside the file", f"{made}", where)
+    left, mine = {"parameters": MOST_BUILT * len(data), "buffers": max(MOST_BUILT * len(data), FREE)}, threading.get_ident()
+
+    def take(kind: str, nbytes: int) -> None:
+        if threading.get_ident() == mine:
+            left[kind] -= nbytes
+            if left[kind] < 0:
+                refuse("bundle/structure", f"the {kind} of this network", f"{len(data)} bytes for a larger one", where)
+
+    handle = register_module_parameter_registration_hook(lambda module, name, one: take("parameters", 0 if one is None else one.nbytes))
+    token = _RESERVING.set(lambda nbytes: take("buffers", nbytes))
+    try:
+        yield
+    finally:
+        handle.remove()
+        _RESERVING.reset(token)
+
+
+def reserve(*shape: int) -> None:
+    """To be called before float64 numbers of this shape are computed for a buffer: within `no_larger_than` it may refuse."""
+    if (take := _RESERVING.get()) is not None:
+        take(8 * math.prod(shape))
 
 
 def refuse(code: str, expected: str, came: str, where: str) -> NoReturn:

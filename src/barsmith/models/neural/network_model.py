@@ -23,7 +23,7 @@ from barsmith.models.neural.batches import OnDevice, Samples, loss_weights
 from barsmith.models.neural.calibration import COLDEST, HOTTEST, MOST_BIAS, Calibration, fitted_calibration
 from barsmith.models.neural.checkpoint import Checkpoint, Progressed, code_of, training_key
 from barsmith.models.neural.machine import check_compiler, device_for, reproducible, seed_torch
-from barsmith.models.neural.network_file import check_size, read_tensors, refuse, tensor_bytes
+from barsmith.models.neural.network_file import no_larger_than, read_tensors, refuse, tensor_bytes
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.neural.scoring import BlockScorer, WindowScorer, answers, logits_of
 from barsmith.models.neural.trainer import Trainer
@@ -52,8 +52,7 @@ class NetworkModel(BaseModel):
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """A new network from (B, *shape) float32 to (B, n_classes) logits. shape: (T, F) or (R, T, F).
 
-        Buffers that follow from the shape are not persistent. It is also built on PyTorch's meta device, where tensors have no numbers: `load`
-        looks there how large it is.
+        Buffers that follow from the shape are not persistent, and are announced by `network_file.reserve` before they are computed.
         """
 
     def scorer(self, network: nn.Module) -> WindowScorer:
@@ -166,9 +165,7 @@ class NetworkModel(BaseModel):
         card, calibration = read_card(folder), read_calibration(folder)
         model.feature_names, shape = tuple(card.feature_names), checked_shape(card, str(folder / CARD))
         data, where = read_file(folder / WEIGHTS), str(folder / WEIGHTS)
-        with torch.device("meta"):
-            check_size(data, model.network(shape, CLASSES), where)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), no_larger_than(data, where):
             network = model.network(shape, CLASSES)
         network.load_state_dict(read_tensors(data, network.state_dict(), where))
         model.take(network, shape, calibration)

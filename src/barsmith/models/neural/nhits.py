@@ -13,6 +13,7 @@ from barsmith.config import wrong
 from barsmith.config.values import Listed
 from barsmith.models.neural.channels import Channels
 from barsmith.models.neural.doubly_residual import Block, DoublyResidual, FixedBasis
+from barsmith.models.neural.network_file import reserve
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import WindowParams
@@ -92,5 +93,6 @@ def knot_curves(steps: int, knots: int) -> Tensor:
     authors' code, F.interpolate(mode="linear", align_corners=False). The paper's formula has knot k at the first bar of its part.
     Source: Challu et al. (2023), section 3.3.
     """
+    reserve(steps, knots)
     place = ((torch.arange(steps, dtype=torch.float64) + 0.5) * knots / steps - 0.5).clamp(0.0, knots - 1.0)
     return (1.0 - (place[:, None] - torch.arange(knots)).abs()).clamp(min=0.0)

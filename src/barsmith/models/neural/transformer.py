@@ -11,6 +11,7 @@ from torch import nn
 
 from barsmith.config import wrong
 from barsmith.models.neural.dropout import Dropout
+from barsmith.models.neural.network_file import reserve
 from barsmith.models.neural.network_model import NetworkModel
 from barsmith.models.neural.params import NetworkParams
 from barsmith.models.params import WindowParams
@@ -68,6 +69,7 @@ class Transformer(nn.Module):
 
 def sinusoids(length: int, width: int) -> torch.Tensor:
     """(length, width): sin(t / 10000^(2i / width)) in column 2i, the cosine in column 2i + 1."""
+    reserve(length, width)
     time = torch.arange(length, dtype=torch.float32)[:, None]
     speed = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10_000.0) / width))
     return torch.stack((torch.sin(time * speed), torch.cos(time * speed)), dim=2).reshape(length, width)
