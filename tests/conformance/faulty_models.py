@@ -340,7 +340,7 @@ class KeepsAsked(Toy):
 @register(name="toy_that_mistakes_a_view", family="neural")
 class MistakesView(OfWindows):
     def predict(self, X):
-        return super().predict(X if isinstance(X, np.ndarray) else X[..., ::-1])
+        return super().predict(X if isinstance(X, np.ndarray) else X[:][:, :, ::-1])
 
 
 @register(name="toy_that_stops_on_rows_that_are_not_there", family="boosting")

@@ -64,6 +64,15 @@ def test_a_window_holds_the_rows_up_to_its_own_oldest_first():
         view[3]
 
 
+@pytest.mark.parametrize(
+    "index", [np.s_[..., 0], np.s_[...], np.s_[3, ..., 1], np.s_[5:9, ...], np.s_[..., -2:, 1], np.s_[:, -1, 0], np.s_[-1, -1, -1]]
+)
+def test_an_index_takes_of_a_view_what_it_takes_of_an_array(index):
+    X, at = np.arange(60.0, dtype=np.float32).reshape(20, 3), np.arange(20)
+    view = Windows(FeatureMatrix(X, at, at * 0, np.ones(20, np.bool_), at * 0), at[3:], 4)
+    np.testing.assert_array_equal(view[index], np.asarray(view)[index])
+
+
 def test_a_view_copies_nothing_but_what_is_asked_for():
     whole = matrix([True] * 5000)
     view = Windows(whole, np.arange(59, 5000), 60)

@@ -50,7 +50,7 @@ class View(ABC):
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """A sample of a whole number, samples of a slice, a mask or row numbers; of a tuple the rest is taken from these."""
-        rows, *rest = rows if isinstance(rows, tuple) else (rows,)
+        rows, *rest = spread_out(rows, self.ndim)
         chosen = np.arange(len(self))[rows]
         samples = self.gather(chosen) if chosen.ndim else self.gather(chosen[None])[0]
         return samples[(slice(None),) * chosen.ndim + tuple(rest)] if rest else samples
@@ -69,6 +69,20 @@ class View(ABC):
         order = np.arange(len(self)) if order is None else order
         for first in range(0, len(order), size):
             yield self.gather(order[first : first + size])
+
+
+def spread_out(index: Any, axes: int) -> tuple[Any, ...]:
+    """An index by axis, `...` as the whole axes that it stands for.
+
+    >>> spread_out((..., 0), 3)
+    (slice(None, None, None), slice(None, None, None), 0)
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    places = [place for place, part in enumerate(parts) if part is Ellipsis]
+    if not places:
+        return parts
+    whole = (slice(None),) * (axes - len(parts) + 1)
+    return (*parts[: places[0]], *whole, *parts[places[0] + 1 :])
 
 
 def whole_windows(is_good: np.ndarray, last: np.ndarray, length: int) -> np.ndarray:
