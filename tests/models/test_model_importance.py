@@ -7,8 +7,9 @@ import pytest
 from drawn_rows import drawn
 
 from barsmith.metrics.classification import weighted_log_loss
-from barsmith.models import BaseModel, ModelInfo, ModelRegistry, PredictionOutput, feature_importance, fit_model
+from barsmith.models import BaseModel, ModelInfo, ModelRegistry, PredictionOutput, fit_model
 from barsmith.models import importance as rules
+from barsmith.models.importance import feature_importance
 
 X, Y, _ = drawn(n=80, features=3)
 SESSION = np.arange(80) // 10
