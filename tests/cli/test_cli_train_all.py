@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -87,7 +88,7 @@ def test_a_model_that_raises_dies_or_lacks_its_library_stops_no_other(workspace:
     told = {each["model"]: each for each in report.data["models"]}
     assert (report.data["trained"], report.data["failed"], report.data["not_installed"]) == (["even"], ["raises", "dies"], ["lacks"])
     assert {name: each["error"]["code"] for name, each in told.items() if each["error"]} == {
-        "raises": "internal/error",
+        "raises": "models/fit-failed",
         "dies": "models/died",
         "lacks": "models/missing-library",
     }
@@ -183,6 +184,19 @@ def test_the_process_of_a_model_ends_with_the_command(number: int, workspace: Pa
     while is_alive(child):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_command_that_is_stopped_tells_what_was_trained_and_what_was_not(workspace: Path) -> None:
+    command = started("train", "--model", "even,waits,raises", "--json", cwd=workspace)
+    deadline = time.monotonic() + 60
+    while not (workspace / "waiting").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    command.send_signal(signal.SIGTERM)
+    said, _ = command.communicate(timeout=30)
+    told = json.loads(said)
+    assert (command.returncode, told["trained"], told["failed"], told["not_begun"]) == (143, ["even"], [], ["waits", "raises"])
+    assert told["models"][0]["result"]["run_dir"]
 
 
 def children(pid: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from drawn_rows import drawn
@@ -50,6 +52,21 @@ def test_a_training_without_rows_to_stop_on_says_so_where_the_model_would_use_th
     assert "no rows to stop on" in notes["xgboost"][0]
     assert ["no inner slice" in note for note in notes["ridge"]] == [True]
     assert notes["logistic"] == ()
+
+
+def test_what_a_users_fit_raises_is_told_with_its_line():
+    class Broken(BaseModel):
+        def fit(self, X_train, y_train, X_val, y_val):
+            raise KeyError("no such column")
+
+        def predict(self, X):
+            return PredictionOutput.of(np.full((len(X), 3), 1 / 3))
+
+    with pytest.raises(UsageError) as caught:
+        fit_model(Broken(), np.zeros((4, 2), np.float32), np.array([1, 0, -1, 1], np.int8))
+    assert (caught.value.code, caught.value.came) == ("models/fit-failed", "KeyError: 'no such column'")
+    place, line = caught.value.where.rsplit(":", 1)
+    assert Path(place).read_text().splitlines()[int(line) - 1].strip() == 'raise KeyError("no such column")'
 
 
 def test_an_empty_slice_to_stop_on_is_none():

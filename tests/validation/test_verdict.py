@@ -72,6 +72,15 @@ def test_on_a_simulated_market_the_known_best_score_is_the_level():
     assert [alarm.score for alarm in alarms(of, MAJORITY, AlarmLevels(), known_best=best)] == ["log_loss", "auc_direction"]
 
 
+def test_a_handful_of_sessions_shows_nothing() -> None:
+    """Of two sessions an interval can be as narrow as [0.524, 0.529] around noise."""
+    narrow = {"auc_timing": [0.524, 0.529], "auc_direction": [0.51, 0.52]}
+    few, enough = (verdict(HONEST, narrow, {"log_loss": [-0.03, -0.01]}, trials=1, sessions=count) for count in (9, 10))
+    assert (few.skill, few.beats_the_clock) == ("none", False)
+    assert few.sentence.startswith("9 sessions of validation show nothing, 10 are the least: no skill shown in timing (AUC 0.710);")
+    assert (enough.skill, enough.beats_the_clock) == ("timing and direction", True)
+
+
 def test_a_score_that_a_baseline_reaches_by_luck_is_not_too_good():
     """On few rows a table of frequencies may be right more often than the truth is; so may a model that says no more than it."""
     best, of, sure = {"accuracy": 0.63}, {"accuracy": 0.685}, {"accuracy": [0.66, 0.70]}
@@ -80,7 +89,7 @@ def test_a_score_that_a_baseline_reaches_by_luck_is_not_too_good():
 
 
 def test_timing_without_direction_is_said_plainly():
-    of = verdict(HONEST, INTERVALS, CLOCK, trials=1)
+    of = verdict(HONEST, INTERVALS, CLOCK, trials=1, sessions=40)
     assert (of.skill, of.beats_the_clock) == ("timing", False)
     assert of.sentence == (
         "Skill in timing (AUC 0.710 [0.680, 0.740]); no skill shown in direction (AUC 0.510 [0.480, 0.530]); "
@@ -91,22 +100,24 @@ def test_timing_without_direction_is_said_plainly():
 
 def test_the_best_of_many_trials_is_not_reported_as_if_it_were_one():
     """Planted leak 24."""
-    of = verdict(HONEST, INTERVALS, {"log_loss": [-0.03, -0.01]}, trials=37)
+    of = verdict(HONEST, INTERVALS, {"log_loss": [-0.03, -0.01]}, trials=37, sessions=40)
     assert of.beats_the_clock
     assert "37 configurations have been scored here: the best of them looks better than it is" in of.sentence
 
 
 def test_neither_both_and_what_cannot_be_judged():
     both = {**INTERVALS, "auc_direction": [0.51, 0.58]}
-    assert verdict(HONEST, both, CLOCK, trials=1).skill == "timing and direction"
-    assert verdict(HONEST, {"auc_timing": [0.49, 0.6], "auc_direction": [0.4, 0.6]}, CLOCK, trials=1).skill == "none"
-    of = verdict({"auc_timing": 0.6, "auc_direction": None}, {"auc_timing": None, "auc_direction": None}, {"log_loss": None}, trials=1)
+    assert verdict(HONEST, both, CLOCK, trials=1, sessions=40).skill == "timing and direction"
+    assert verdict(HONEST, {"auc_timing": [0.49, 0.6], "auc_direction": [0.4, 0.6]}, CLOCK, trials=1, sessions=40).skill == "none"
+    of = verdict(
+        {"auc_timing": 0.6, "auc_direction": None}, {"auc_timing": None, "auc_direction": None}, {"log_loss": None}, trials=1, sessions=40
+    )
     assert of.skill == "none", "without an interval nothing is shown"
     assert "direction cannot be judged" in of.sentence
 
 
 def test_an_alarm_comes_before_everything_else():
-    sentence = verdict(HONEST, INTERVALS, CLOCK, trials=1, raised=2).sentence
+    sentence = verdict(HONEST, INTERVALS, CLOCK, trials=1, sessions=40, raised=2).sentence
     assert sentence.startswith("Not to be believed before the leak checks have run: 2 scores are too good to be true. ")
 
 
@@ -126,7 +137,7 @@ def test_a_feature_that_knows_the_future_raises_the_alarm_and_an_honest_one_does
         clock = time_of_day(y[:cut], minute[:cut], minute[cut:])
         intervals = session_intervals(y[cut:], p, held_out, seed=1, draws=200)
         against = difference_intervals(y[cut:], p, clock, held_out, seed=1, draws=200)
-        found[name] = ([alarm.score for alarm in raised], verdict(of, intervals, against, trials=1, raised=len(raised)).skill)
+        found[name] = ([alarm.score for alarm in raised], verdict(of, intervals, against, trials=1, sessions=40, raised=len(raised)).skill)
     assert found["honest"] == ([], "none")
     assert found["leaky"][0] == ["auc_macro", "auc_direction", "accuracy"]
     assert "direction" in found["leaky"][1]

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,30 +42,45 @@ def train_all(names: Sequence[str], asked: Asked, *, everything: bool) -> Report
     """
     own = {name: overrides_for(name, asked.overrides) for name in names}
     check_all_used(names, own, asked.overrides)
-    records = []
+    records: list[dict[str, Any]] = []
+    stopped: Stopped | None = None
     for number, name in enumerate(names, 1):
         say(f"[{number}/{len(names)}] {name}")
-        record = trained(name, asked, own[name], everything=everything)
-        records.append(record)
-        say(outcome(record))
+        record, stopped = trained(name, asked, own[name], everything=everything)
+        if record is not None:
+            records.append(record)
+            say(outcome(record))
+        if stopped is not None:
+            break
     found = {status: [each["model"] for each in records if each["status"] == status] for status in ("trained", "failed", "not-installed")}
+    left = [name for name in names if name not in {each["model"] for each in records}]
     head = {"symbol": asked.symbol, "horizon": asked.horizon, "models": records}
-    data = head | {status.replace("-", "_"): those for status, those in found.items()}
-    return Report(data, table_of(data), SOME_FAILED if found["failed"] else 0)
+    data = head | {status.replace("-", "_"): those for status, those in found.items()} | {"not_begun": left}
+    if stopped is None:
+        return Report(data, table_of(data), SOME_FAILED if found["failed"] else 0)
+    says = (
+        f"stopped by {stopped}; not trained: {', '.join(left) or 'none'}. What was finished is kept and trained anew if it is named again"
+    )
+    return Report(data, [*table_of(data), says], stopped.exit_code)
 
 
-def trained(name: str, asked: Asked, overrides: Sequence[str], *, everything: bool) -> dict[str, Any]:
-    """One model: its name, status, seconds, and what `barsmith --json train` said of it, or its error."""
+def trained(name: str, asked: Asked, overrides: Sequence[str], *, everything: bool) -> tuple[dict[str, Any] | None, Stopped | None]:
+    """One model: its name, status, seconds, and what `barsmith --json train` said of it, or its error; and the signal that ended it.
+
+    Without a record where a signal came before there was anything to keep.
+    """
     from barsmith.models import ModelRegistry
 
     info = ModelRegistry.info(name)
     words = ["--json", "train", "--model", name, "--symbol", asked.symbol, "--horizon", str(asked.horizon), *asked.options]
     words += ["--workspace", str(asked.workspace.absolute()), *(word for text in overrides for word in ("--set", text))]
     began = time.monotonic()
-    answer, code = answer_of(words)
-    error = answer.get("error") or (None if code == 0 else died(code).as_dict())
+    answer, code, stopped = answer_of(words)
+    if stopped is not None and (not answer or "error" in answer):
+        return None, stopped
+    error = answer.get("error") or (None if code == 0 or stopped is not None else died(code).as_dict())
     is_missing = everything and error is not None and error["code"].startswith("models/missing-")
-    return {
+    record = {
         "model": name,
         "family": info.family,
         "status": "trained" if error is None else "not-installed" if is_missing else "failed",
@@ -74,18 +89,25 @@ def trained(name: str, asked: Asked, overrides: Sequence[str], *, everything: bo
         "result": answer if error is None else None,
         "error": error,
     }
+    return record, stopped
 
 
-def answer_of(words: Sequence[str]) -> tuple[dict[str, Any], int]:
+def answer_of(words: Sequence[str]) -> tuple[dict[str, Any], int, Stopped | None]:
     """The JSON object and the exit code of one command; a signal to this process reaches that one, which may finish what it writes."""
     child = subprocess.Popen([*LAUNCH, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603
-    with told_to_stop(child):
+    stopped = None
+    try:
         said = said_by(child)
+    except Stopped as signalled:
+        stopped, said = signalled, last_words(child, signalled.number)
+    except BaseException:
+        last_words(child, signal.SIGINT)
+        raise
     with contextlib.suppress(ValueError):
         answer = json.loads(said)
         if isinstance(answer, dict):
-            return answer, child.returncode
-    return {}, child.returncode or 1
+            return answer, child.returncode, stopped
+    return {}, child.returncode or 1, stopped
 
 
 def said_by(child: subprocess.Popen[bytes]) -> bytes:
@@ -95,17 +117,15 @@ def said_by(child: subprocess.Popen[bytes]) -> bytes:
             return child.communicate(timeout=0.2)[0]
 
 
-@contextlib.contextmanager
-def told_to_stop(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as problem:
-        child.send_signal(problem.number if isinstance(problem, Stopped) else signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.communicate(timeout=LAST_WORDS)
-        child.kill()
-        child.wait()
-        raise
+def last_words(child: subprocess.Popen[bytes], number: int) -> bytes:
+    """What it prints when it is told to stop; it is killed where it does not."""
+    child.send_signal(number)
+    said = b""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        said = child.communicate(timeout=LAST_WORDS)[0]
+    child.kill()
+    child.wait()
+    return said
 
 
 def alone() -> NoReturn:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from barsmith.errors import DataError, UsageError
+from barsmith.errors import BarsmithError, DataError, UsageError
 from barsmith.models.base import BaseModel, PredictionOutput, TrainingMetrics
 from barsmith.models.params import ModelParams, WindowParams
 from barsmith.models.registry import ModelInfo, keywords_for
@@ -57,11 +60,33 @@ def fit_model(
         "checkpoint": checkpoint,
     }
     started = time.perf_counter()
-    told = model.fit(X_train, y_train, X_val, y_val, **keywords_for(model.fit, offered))
+    with own_faults(model):
+        told = model.fit(X_train, y_train, X_val, y_val, **keywords_for(model.fit, offered))
     seconds = time.perf_counter() - started
     model.feature_names = tuple(feature_names) or model.feature_names
     model.input_shape = tuple(X_train.shape[1:]) if reads(model) in ("sequence", "multires") else ()
     return metrics_of(model, told, seconds=seconds, seed=seed, n_fit=len(y_train), n_stop=0 if X_val is None else len(y_val))
+
+
+@contextlib.contextmanager
+def own_faults(model: BaseModel) -> Iterator[None]:
+    """What a user's model raises is its own fault, and is told with its place: UsageError `models/fit-failed`."""
+    try:
+        yield
+    except (BarsmithError, OSError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        if type(model).__module__.startswith("barsmith."):
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        at = next((frame for frame in reversed(frames) if frame.filename == inspect.getfile(type(model))), frames[-1])
+        raise UsageError(
+            "models/fit-failed",
+            expected="a fit that ends",
+            came=f"{type(error).__name__}: {str(error)[:200]}",
+            do="mend the model",
+            where=f"{at.filename}:{at.lineno}",
+        ) from error
 
 
 def predict_model(model: BaseModel, X: Any) -> PredictionOutput:

@@ -26,5 +26,6 @@ def install_command(needs: Iterable[str]) -> str:
 
 def missing_library(model: str, lacking: Sequence[str]) -> UsageError:
     """`models/missing-library` with the command that installs what the model lacks."""
-    expected, do = f"the library {' and '.join(lacking)}", f"run `make install`, or `{install_command(lacking)}`"
+    is_ours = all(name in EXTRAS or name in CORE for name in lacking)
+    expected, do = f"the library {' and '.join(lacking)}", f"run {'`make install`, or ' * is_ours}`{install_command(lacking)}`"
     return UsageError("models/missing-library", expected=expected, came="none installed", do=do, where=f"model {model}")

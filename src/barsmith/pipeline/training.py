@@ -110,6 +110,7 @@ def left(
             val.intervals,
             val.better_than["time_of_day"],
             trials=trials,
+            sessions=len(np.unique(val.part.session)),
             raised=len(raised),
             skills=META_SKILLS if data.settings.labels.primary_signal is not None else SKILLS,
         )

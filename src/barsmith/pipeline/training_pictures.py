@@ -105,14 +105,16 @@ def over_time(judged: Judged, answers: dict[int, str]) -> Any:
 
     sessions, where = np.unique(judged.part.session, return_inverse=True)
     rows = np.bincount(where)
-    first = as_datetime(judged.part.decision[np.unique(where, return_index=True)[1]]).dt.date().to_list()
+    ends = np.zeros(len(sessions), np.int64)
+    np.maximum.at(ends, where, judged.part.datetime)
+    dates = as_datetime(ends).dt.date().to_list()  # of its last bar: a session of futures begins on the evening before
     figure = make_subplots(rows=len(answers), cols=1, shared_xaxes=True, vertical_spacing=0.05)
     for row, (label, name) in enumerate(answers.items(), 1):
         said = np.bincount(where, judged.output.probabilities[:, label + 1], len(sessions)) / rows
         came = np.bincount(where, (judged.part.y == label).astype(float), len(sessions)) / rows
         once = {"showlegend": row == 1, "row": row, "col": 1, "mode": "lines" if len(sessions) > FEW else "lines+markers"}
-        figure.add_scatter(x=first, y=came, name="came", line={"color": GREY, "width": 1, "dash": "dot"}, legendgroup="came", **once)
-        figure.add_scatter(x=first, y=said, name="said", line={"color": COLOURS[CLASSES[label]]}, legendgroup="said", **once)
+        figure.add_scatter(x=dates, y=came, name="came", line={"color": GREY, "width": 1, "dash": "dot"}, legendgroup="came", **once)
+        figure.add_scatter(x=dates, y=said, name="said", line={"color": COLOURS[CLASSES[label]]}, legendgroup="said", **once)
         figure.update_yaxes(title_text=name, rangemode="tozero", row=row, col=1)
     return figure.update_xaxes(tickformat="%d %b<br>%Y", nticks=6)
 

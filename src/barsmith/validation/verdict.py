@@ -87,6 +87,8 @@ def _beyond(name: str, scores: Scores, best: float | None, intervals: Intervals)
 
 
 SKILLS = {"auc_timing": "timing", "auc_direction": "direction"}
+LEAST_SESSIONS = 10
+"""An interval by drawing whole sessions says nothing where there are fewer: of two, half of all draws are one of them twice."""
 META_SKILLS = {"auc_timing": "picking the trades that pay"}
 """A meta-label is 1 or 0, so that the area under the curve that elsewhere is about timing is about payment."""
 
@@ -105,14 +107,24 @@ class Verdict:
 
 
 def verdict(
-    scores: Scores, intervals: Intervals, against_the_clock: Intervals, *, trials: int, raised: int = 0, skills: Mapping[str, str] = SKILLS
+    scores: Scores,
+    intervals: Intervals,
+    against_the_clock: Intervals,
+    *,
+    trials: int,
+    sessions: int,
+    raised: int = 0,
+    skills: Mapping[str, str] = SKILLS,
 ) -> Verdict:
     """Which skill the intervals show, said plainly.
 
     scores, intervals: of the model. against_the_clock: `difference_intervals` of the model minus the time-of-day table.
-    trials: configurations ever scored for this symbol and horizon, this one included. raised: alarms.
-    skills: {score: words}. A skill is shown when the whole interval of its AUC lies above one half.
+    trials: configurations ever scored for this symbol and horizon, this one included. sessions: that were judged. raised: alarms.
+    skills: {score: words}. A skill is shown when the whole interval of its AUC lies above one half, of `LEAST_SESSIONS` or more.
     """
+    is_few = sessions < LEAST_SESSIONS
+    if is_few:
+        intervals, against_the_clock = {}, {}
     shown = {name: bool((interval := intervals.get(name)) and interval[0] > 0.5) for name in skills}
     loss = against_the_clock.get("log_loss")
     beats = bool(loss and loss[1] < 0.0)
@@ -123,6 +135,12 @@ def verdict(
     clock += f" (difference {_span(loss)})" if loss else ""
     sentence = f"{'; '.join(parts)}; {clock}."
     sentence = sentence[0].upper() + sentence[1:]
+    if is_few:
+        sentence = (
+            f"{sessions} session{'s' if sessions != 1 else ''} of validation show nothing, {LEAST_SESSIONS} are the least: "
+            + sentence[0].lower()
+            + sentence[1:]
+        )
     if raised:
         sentence = (
             f"Not to be believed before the leak checks have run: {raised} score{'s are' if raised > 1 else ' is'} too good to be true. "

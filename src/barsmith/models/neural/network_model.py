@@ -125,6 +125,10 @@ class NetworkModel(BaseModel):
         notes = () if trainer.checkpoint is None else trainer.checkpoint.notes
         if trainer.interrupted:
             notes += (f"stopped by hand after {done.epochs} epochs; epoch {kept} is kept",)
+        if self._calibration.temperature > 0.99 * HOTTEST:
+            notes += (
+                "nothing of what it learned held on the stopping rows: calibrated, it says little more than how often each class came",
+            )
         return TrainingMetrics(
             seconds=seconds,
             best_iteration=done.best_epoch,
