@@ -165,9 +165,9 @@ def test_a_bad_command_line_is_answered_as_the_list_says(case: Case, walked: Wal
 
 
 def test_a_gpu_that_is_not_there_is_refused(walked: Walked, monkeypatch: pytest.MonkeyPatch) -> None:
-    from barsmith.models.boosting import xgboost
+    from barsmith.models.boosting import booster
 
-    monkeypatch.setattr(xgboost, "has_gpu", lambda: False)
+    monkeypatch.setattr(booster, "has_gpu", lambda: False)
     done = barsmith("--json", *[word.replace("{workspace}", str(walked.workspace)) for word in TRAIN], "--set", "device.use_gpu=true")
     assert (done.code, done.error["code"]) == (2, "config/device")
 
