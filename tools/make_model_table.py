@@ -85,7 +85,7 @@ def summary(found: dict[str, dict[str, Any]], symbol: str, horizon: int) -> list
         f"{symbol}, horizon {horizon}, validation ({' to '.join(f'{count:,}' for count in dict.fromkeys((rows[0], rows[-1])))} rows), {settings_of(found)}, "
         f"95 % intervals by drawing whole sessions; the test split is closed. {trials} configurations have been scored on it. "
         f"A lower log loss than the time-of-day table, with its whole interval: {named(best)}. Skill in timing: {named(timing)}. "
-        f"Skill in direction: {named(direction)}."
+        f"Skill in direction: {named(direction)}. By luck alone one such interval in forty lies wholly on the better side."
     ]
 
 
